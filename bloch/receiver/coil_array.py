@@ -58,7 +58,7 @@ def loop_array(
     Raises:
         ValueError: fewer than one coil or ring, or more rings than coils.
 
-    Source: Roemer et al., Magn Reson Med 16:192 (1990): circular neighbours decouple at 1.5 radii from centre to centre.
+    Source: Roemer et al., Magn Reson Med 16:192 (1990): circles decouple at about 1.5 radii.
     """
     n_rings = (1 if n_coils <= 8 else 2) if n_rings is None else n_rings
     if n_coils < 1 or not 1 <= n_rings <= n_coils:
