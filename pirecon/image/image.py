@@ -14,8 +14,8 @@ class Image:
     """A complex image in SNR units with its place in the patient.
 
     Attributes:
-        data: complex ``(*batch, z, y, x)``; in SNR units (noise of each whitened receive channel has standard deviation 1 in the real and
-            the imaginary part of every k-space sample).
+        data: complex ``(*batch, z, y, x)``; in SNR units (noise of each whitened receive channel has standard
+            deviation 1 in the real and the imaginary part of every k-space sample).
         geometry: ``geometry.matrix == data.shape[-3:]``.
         batch_axes: names of the leading axes, as in ``KSpace.batch_axes``.
         noise_scale: noise standard deviation in the raw file's unit; ``data * noise_scale`` is the image in that unit.
