@@ -1,0 +1,50 @@
+"""Painting tissues over each other with hard, anti-aliased edges."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bloch.phantom.phantom import Phantom
+from bloch.phantom.random_field import Shape
+
+
+class Canvas:
+    """Tissue fractions under construction: each paint covers what lies below it.
+
+    Args:
+        shape: voxels ``(z, y, x)``.
+        edge: width of the transition at a surface, mm; about a voxel.
+    """
+
+    def __init__(self, shape: Shape, edge: float) -> None:
+        self.shape = shape
+        self.edge = edge
+        self.layers: dict[str, Tensor] = {}
+
+    def inside(self, distance: Tensor) -> Tensor:
+        """Coverage of a body from the distance to its surface (mm, negative inside)."""
+        return (0.5 - distance / self.edge).clamp(0, 1)
+
+    def paint(self, tissue: str | None, coverage: Tensor) -> None:
+        """Cover with a tissue, or with air where tissue is None.
+
+        Args:
+            tissue: name, or None for air.
+            coverage: from 0 to 1, ``(z, y, x)``.
+        """
+        keep = 1 - coverage
+        for layer in self.layers.values():
+            layer.mul_(keep)
+        if tissue is None:
+            return
+        if tissue in self.layers:
+            self.layers[tissue].add_(coverage)
+        else:
+            self.layers[tissue] = coverage.clone()
+
+    def phantom(self, voxel: tuple[float, float, float]) -> Phantom:
+        """The finished fractions; ``voxel`` in mm."""
+        fractions = torch.stack(list(self.layers.values())).clamp(0, 1)
+        z, y, x = (size * 1e-3 for size in voxel)
+        return Phantom(fractions, tuple(self.layers), (z, y, x))

@@ -1,0 +1,86 @@
+"""Tumour, oedema, stroke and plaques inside the brain."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bloch.phantom.canvas import Canvas
+from bloch.phantom.placement import Placement
+from bloch.phantom.random_field import smooth_field, uniform
+
+
+def paint_lesions(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
+    """Paint one kind of lesion, drawn at random.
+
+    Args:
+        canvas: with the healthy brain.
+        placement: of the voxels.
+        brain: coverage by grey and white matter, ``(z, y, x)``; lesions stay inside.
+        generator: source of randomness.
+    """
+    if float(brain.sum()) < 50:
+        return
+    kinds = (_tumour, _stroke, _plaques, _hyperintensities)
+    kinds[int(torch.randint(len(kinds), (), generator=generator))](canvas, placement, brain, generator)
+
+
+def _tumour(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
+    """Oedema around a tumour around a necrotic core, each one optional but the tumour."""
+    radius = uniform(generator, 4, 24)
+    distance = _blob(placement, _centre(placement, brain, generator), radius, generator)
+    white = canvas.layers["white_matter"]
+    if uniform(generator, 0, 1) < 0.6:
+        swelling = _blob(placement, _mass_centre(placement, distance), radius * uniform(generator, 1.2, 2), generator)
+        canvas.paint("oedema", canvas.inside(swelling) * (white + 0.2 * brain).clamp(0, 1))
+    canvas.paint("tumour", canvas.inside(distance) * brain)
+    if uniform(generator, 0, 1) < 0.4:
+        core = distance + radius * uniform(generator, 0.25, 0.6)
+        canvas.paint("necrosis", canvas.inside(core) * brain)
+
+
+def _stroke(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
+    """A wedge or blob of infarcted tissue, acute or chronic."""
+    radius = uniform(generator, 4, 30)
+    distance = _blob(placement, _centre(placement, brain, generator), radius, generator)
+    tissue = "acute_stroke" if uniform(generator, 0, 1) < 0.6 else "chronic_stroke"
+    canvas.paint(tissue, canvas.inside(distance) * brain)
+
+
+def _plaques(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
+    """Several small plaques in white matter."""
+    white = canvas.layers["white_matter"].clone()
+    for _ in range(int(torch.randint(2, 9, (), generator=generator))):
+        distance = _blob(placement, _centre(placement, white, generator), uniform(generator, 1.5, 6), generator)
+        canvas.paint("ms_plaque", canvas.inside(distance) * white)
+
+
+def _hyperintensities(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
+    """Patches of gliotic white matter along the lateral ventricles, as in the elderly."""
+    points = placement.points
+    texture = smooth_field(generator, placement.shape, placement.in_voxels(6))[0]
+    x, y, z = points[..., 0].abs() - 22, (points[..., 1] + 20) / 3, (points[..., 2] - 22) / 1.3
+    distance = (x**2 + y**2 + z**2).sqrt() - uniform(generator, 5, 10) + 3.5 * texture
+    canvas.paint("ms_plaque", canvas.inside(distance) * canvas.layers["white_matter"] * uniform(generator, 0.5, 1))
+
+
+def _blob(placement: Placement, centre: Tensor, radius: float, generator: torch.Generator) -> Tensor:
+    """Distance to an irregular, stretched sphere, mm, negative inside."""
+    axes = torch.tensor([uniform(generator, 0.75, 1.35) for _ in range(3)])
+    distance = ((placement.points - centre) / axes).norm(dim=-1)
+    ripple = smooth_field(generator, placement.shape, placement.in_voxels(max(0.6 * radius, 2.0)))[0]
+    return distance - radius * (1 + uniform(generator, 0.05, 0.3) * ripple)
+
+
+def _centre(placement: Placement, weight: Tensor, generator: torch.Generator) -> Tensor:
+    """A voxel drawn with the given weight, as MNI coordinate."""
+    cumulative = weight.flatten().double().cumsum(0)
+    drawn = torch.rand(1, generator=generator, dtype=torch.float64) * cumulative[-1]
+    index = int(torch.searchsorted(cumulative, drawn).clamp_max(cumulative.numel() - 1))
+    return placement.points.reshape(-1, 3)[index]
+
+
+def _mass_centre(placement: Placement, distance: Tensor) -> Tensor:
+    return placement.points.reshape(-1, 3)[int(distance.argmin())]
+
+
