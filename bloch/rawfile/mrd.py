@@ -1,0 +1,131 @@
+"""Write a scan as an ISMRMRD (MRD) HDF5 file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import ismrmrd
+import numpy as np
+
+from bloch.rawfile.header import check_fits, header
+from bloch.rawfile.raw_scan import Line, RawScan
+
+TRUTH_GROUP = "truth"
+TICK = 2.5e-3
+"""Unit of acquisition time stamps on Siemens scanners, the usual one in MRD files, s."""
+
+
+def write_mrd(path: str | Path, scan: RawScan) -> None:
+    """Write the whole file or none: noise scan, calibration, image, header and the truth beside them.
+
+    The group ``dataset`` is a valid MRD data set; the group ``truth`` is ours, and readers of MRD pass over it.
+    Positions are in mm, LPS; a sample k of a line lies at (k − centre) / FOV along read_dir, sign exp(−2πi k·r).
+
+    Args:
+        path: of the file; an existing one is replaced.
+        scan: to write.
+
+    Raises:
+        ValueError: the scan does not fit the format.
+        OSError: the file cannot be written.
+
+    Source: Inati et al., Magn Reson Med 77:411 (2017); the ismrmrd package writes the records.
+    """
+    check_fits(scan)
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist; make it first")
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        with ismrmrd.File(str(part), "w") as file:
+            file["dataset"].header = header(scan)
+            file["dataset"].acquisitions = list(acquisitions(scan))
+        with h5py.File(part, "a") as file:
+            _write_truth(file, scan)
+        part.chmod(0o666 & ~_umask())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def acquisitions(scan: RawScan) -> Iterator[ismrmrd.Acquisition]:
+    """The scan's readouts as the ismrmrd package has them, noise first.
+
+    Args:
+        scan: to convert.
+
+    Yields:
+        Acquisitions in order of time.
+    """
+    for samples in scan.noise:
+        acquisition = _acquisition(scan, samples)
+        acquisition.set_flag(ismrmrd.ACQ_IS_NOISE_MEASUREMENT)
+        yield acquisition
+    last = len(scan.lines) - 1
+    for i, (line, samples) in enumerate(zip(scan.lines, scan.samples, strict=True)):
+        acquisition = _acquisition(scan, samples, position=scan.encoding.centres[line.slice])
+        acquisition.scan_counter = len(scan.noise) + i
+        acquisition.acquisition_time_stamp = round(i * scan.protocol.repetition_time / TICK) % 2**32
+        _set_counters(acquisition, line)
+        centre = acquisition.number_of_samples // 2
+        acquisition.center_sample = acquisition.number_of_samples - 1 - centre if line.is_reversed else centre
+        if _starts_slice(line, scan.lines[i - 1] if i else None):
+            acquisition.set_flag(ismrmrd.ACQ_FIRST_IN_SLICE)
+        if _starts_slice(line, scan.lines[i + 1] if i < last else None):
+            acquisition.set_flag(ismrmrd.ACQ_LAST_IN_SLICE)
+        if i == last:
+            acquisition.set_flag(ismrmrd.ACQ_LAST_IN_MEASUREMENT)
+        yield acquisition
+
+
+def _acquisition(scan: RawScan, samples: np.ndarray, *, position: np.ndarray | None = None) -> ismrmrd.Acquisition:
+    acquisition = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples, np.complex64))
+    acquisition.available_channels = acquisition.active_channels
+    for coil in range(min(acquisition.active_channels, 1024)):
+        acquisition.setChannelActive(coil)
+    acquisition.sample_time_us = scan.encoding.sample_time * 1e6
+    directions = scan.encoding.directions
+    acquisition.slice_dir[:], acquisition.phase_dir[:], acquisition.read_dir[:] = directions.tolist()
+    acquisition.position[:] = [0.0] * 3 if position is None else (np.asarray(position) * 1e3).tolist()
+    return acquisition
+
+
+def _set_counters(acquisition: ismrmrd.Acquisition, line: Line) -> None:
+    acquisition.idx.kspace_encode_step_1 = line.ky
+    acquisition.idx.kspace_encode_step_2 = line.kz
+    acquisition.idx.slice = line.slice
+    acquisition.idx.average = line.average
+    if line.is_reversed:
+        acquisition.set_flag(ismrmrd.ACQ_IS_REVERSE)
+    if line.calibration and line.imaging:
+        acquisition.set_flag(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING)
+    elif line.calibration:
+        acquisition.set_flag(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION)
+
+
+def _starts_slice(line: Line, neighbour: Line | None) -> bool:
+    here = (line.slice, line.average, line.imaging)
+    return neighbour is None or (neighbour.slice, neighbour.average, neighbour.imaging) != here
+
+
+def _write_truth(file: h5py.File, scan: RawScan) -> None:
+    if not scan.truth:
+        return
+    group = file.create_group(TRUTH_GROUP)
+    for name, values in scan.truth.items():
+        compress = {"compression": "gzip", "shuffle": True} if values.size > 64 else {}
+        dataset = group.create_dataset(name, data=values, **compress)
+        dataset.attrs["about"] = scan.truth_about.get(name, "")
+
+
+def _umask() -> int:
+    """The process's file mode mask; there is no way to read it but to set it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
