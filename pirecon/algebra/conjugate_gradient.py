@@ -37,27 +37,26 @@ def conjugate_gradient(
     """
     axes = tuple(range(-n_axes, 0))
 
-    def energy(u: Tensor) -> Tensor:
-        return torch.view_as_real(u).square().sum(dim=(*(a - 1 for a in axes), -1)).reshape(*u.shape[:-n_axes], *ones)
+    def inner(u: Tensor, v: Tensor) -> Tensor:
+        return (u.conj() * v).real.sum(dim=axes, keepdim=True)
 
-    ones = (1,) * n_axes
     tiny = torch.finfo(b.real.dtype).tiny
     if x0 is None:
         x, residual = torch.zeros_like(b), b
     else:
         x, residual = x0, b - normal(x0) - regularisation * x0
-    direction, energy_now = residual, energy(residual)
-    stop_at = tolerance**2 * energy(b) if tolerance > 0 else None
+    direction, energy_now = residual, inner(residual, residual)
+    stop_at = tolerance**2 * inner(b, b) if tolerance > 0 else None
     for _ in range(n_iterations):
         if stop_at is not None and bool((energy_now <= stop_at).all()):
             break
         image = normal(direction) + regularisation * direction
-        curvature = (direction.conj() * image).real.sum(dim=axes, keepdim=True)
+        curvature = inner(direction, image)
         # A vector that is already solved (zero residual) must stay, not become 0/0.
         step = energy_now / curvature.clamp_min(tiny)
         x = x + step * direction
         residual = residual - step * image
-        energy_next = energy(residual)
+        energy_next = inner(residual, residual)
         direction = residual + (energy_next / energy_now.clamp_min(tiny)) * direction
         energy_now = energy_next
     return x

@@ -1,0 +1,94 @@
+"""A bias-free residual U-Net, conditioned on the noise level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pirecon.priors.smooth_phase import smooth_phase
+
+
+class UNet(nn.Module):
+    """Complex image and noise level → complex image, on any grid; a volume is taken slice by slice.
+
+    The smooth phase is taken out before and put back after, so that the result's magnitude does not depend on it.
+    No layer has a bias: f(a·image, a·noise_level) = a·f(image, noise_level) for every a > 0, so that a network trained
+    at some SNRs meets no foreign amplitude at others.
+
+    Args:
+        widths: channels at full resolution and after each halving.
+        blocks: residual blocks at each resolution, on the way down and on the way up.
+
+    Source: Ronneberger et al., MICCAI (2015); residual blocks, noise map and strided resampling as in DRUNet,
+    Zhang et al., IEEE Trans Pattern Anal Mach Intell 44:6360 (2022); bias-free as in Mohan et al., ICLR (2020).
+    """
+
+    def __init__(self, widths: Sequence[int] = (32, 64, 128, 128), blocks: Sequence[int] = (1, 1, 2, 1)) -> None:
+        super().__init__()
+        if len(widths) != len(blocks):
+            raise ValueError(f"widths {tuple(widths)} and blocks {tuple(blocks)} must name as many resolutions")
+        self.widths, self.blocks = tuple(widths), tuple(blocks)
+        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        self.head = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
+        self.down = nn.ModuleList(_residual_blocks(w, b) for w, b in zip(widths[:-1], blocks[:-1], strict=True))
+        self.downsample = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in steps)
+        self.body = _residual_blocks(widths[-1], blocks[-1])
+        self.upsample = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2, bias=False) for fine, coarse in steps)
+        self.up = nn.ModuleList(_residual_blocks(w, b) for w, b in zip(widths[:-1], blocks[:-1], strict=True))
+        self.tail = nn.Conv2d(widths[0], 2, 3, padding=1, bias=False)
+        nn.init.zeros_(self.tail.weight)  # starts as the identity: the unrolled network starts as plain CG-SENSE
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor, noise_level: Tensor) -> Tensor:
+        """Improve an image.
+
+        Args:
+            image: complex ``(*batch, z, y, x)``.
+            noise_level: standard deviation of the real and the imaginary part of the noise; real, broadcasts against
+                ``image``, same unit.
+
+        Returns:
+            Complex tensor of the shape of ``image``.
+        """
+        phasor = smooth_phase(image)
+        flat = (image * phasor.conj()).reshape(-1, *image.shape[-2:])
+        noise = noise_level.expand(image.shape).reshape(flat.shape)
+        channels = torch.stack((flat.real, flat.imag, noise), dim=1).contiguous(memory_format=torch.channels_last)
+        change = self._residual(channels).movedim(1, -1).to(flat.real.dtype).contiguous()
+        return (flat + torch.view_as_complex(change)).reshape(image.shape) * phasor
+
+    def _residual(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        multiple = 2 ** len(self.downsample)
+        x = _pad_to_multiple(x, multiple)
+        x = self.head(x)
+        skips = []
+        for down, downsample in zip(self.down, self.downsample, strict=True):
+            x = down(x)
+            skips.append(x)
+            x = downsample(x)
+        x = self.body(x)
+        for up, upsample, skip in zip(reversed(self.up), reversed(self.upsample), reversed(skips), strict=True):
+            x = up(upsample(x) + skip)
+        return self.tail(x)[..., :height, :width]
+
+
+class _ResidualBlock(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(torch.relu(self.first(x)))
+
+
+def _residual_blocks(width: int, n_blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(_ResidualBlock(width) for _ in range(n_blocks)))
+
+
+def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    height, width = x.shape[-2:]
+    return nn.functional.pad(x, (0, -width % multiple, 0, -height % multiple))

@@ -1,0 +1,126 @@
+"""What `pirecon train CONFIG.toml` reads."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pirecon.training.simulation import ScanRange
+from pirecon.unrolled.checkpoint import Architecture
+
+
+@dataclass(frozen=True)
+class ImageShares:
+    """How many images of each kind are rendered, and how often each kind is drawn.
+
+    Attributes:
+        procedural: number of procedural images rendered.
+        brains: number of simulated brain slices rendered.
+        volumes: NIfTI files of real magnitude images; empty for none. Relative paths start at the config's folder;
+            files that are absent are left out, and that is said.
+        shares: relative frequency of ``procedural, brains, photographs, volumes``.
+        cache: folder of the rendered images.
+    """
+
+    procedural: int = 2000
+    brains: int = 1500
+    volumes: tuple[str, ...] = ()
+    shares: dict[str, float] = field(
+        default_factory=lambda: {"procedural": 0.3, "brains": 0.25, "photographs": 0.1, "volumes": 0.35}
+    )
+    cache: str = "runs/cache"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One leg of the training.
+
+    Attributes:
+        train: "prior" (the prior alone, on the start image: cheap) or "unrolled" (the whole network).
+        steps: optimiser steps.
+        voxels: voxels in a batch.
+        learning_rate: peak, reached after a short warm-up; falls to a hundredth along a cosine.
+    """
+
+    train: str = "unrolled"
+    steps: int = 1000
+    voxels: int = 65536
+    learning_rate: float = 4e-4
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The whole config file.
+
+    Attributes:
+        output: checkpoint to write (.safetensors).
+        run_folder: logs and resume points.
+        network: architecture.
+        images: what is scanned.
+        scans: how it is scanned.
+        stages: legs in order.
+        seed: of everything random.
+        precision: "32-true" or "bf16-mixed" (Lightning's names).
+        workers: data-loading processes.
+        ema_decay: decay of the averaged weights, which are the ones shipped.
+        warm_start: checkpoint to start from, or empty.
+        notes: goes to the model card.
+    """
+
+    output: str
+    run_folder: str = "runs/train"
+    network: Architecture = field(default_factory=Architecture)
+    images: ImageShares = field(default_factory=ImageShares)
+    scans: ScanRange = field(default_factory=ScanRange)
+    stages: tuple[Stage, ...] = (Stage(),)
+    seed: int = 1
+    precision: str = "32-true"
+    workers: int = 1
+    ema_decay: float = 0.998
+    warm_start: str = ""
+    notes: str = ""
+
+
+def read_config(path: str | Path) -> TrainingConfig:
+    """Read and check a training config.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not TOML, an unknown key (the nearest known one is named) or a missing one.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no config file {path}")
+    try:
+        values = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    config: TrainingConfig = _build(TrainingConfig, values, f"{path}: ")
+    volumes = tuple(str(path.parent / volume) for volume in config.images.volumes)
+    return replace(config, images=replace(config.images, volumes=volumes))
+
+
+def _build(kind: type, values: dict[str, Any], where: str) -> Any:
+    hints, known = get_type_hints(kind), [f.name for f in fields(kind)]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+            raise ValueError(f"{where}unknown key {key!r} for {kind.__name__}; {hint}")
+    arguments = {key: _convert(hints[key], value, f"{where}{key}: ") for key, value in values.items()}
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise ValueError(f"{where}{error}") from error
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, value, where)
+    if isinstance(value, list):
+        inner = getattr(hint, "__args__", (None,))[0]
+        return tuple(_convert(inner, item, where) for item in value)
+    return value

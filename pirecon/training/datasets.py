@@ -1,0 +1,138 @@
+"""An endless, seeded stream of simulated scans in batches of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from pirecon.calibration import espirit
+from pirecon.training.simulation import (
+    Scan,
+    ScanRange,
+    bandlimited,
+    random_coils,
+    random_lines,
+    random_phase,
+    scan_image,
+    window,
+)
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images of one kind and how often they are drawn.
+
+    Attributes:
+        name: for the log.
+        images: ``(n, y, x)``, real, ≥ 0.
+        share: relative frequency.
+    """
+
+    name: str
+    images: np.ndarray
+    share: float
+
+
+class ScanStream(IterableDataset):
+    """Batches of simulated scans, different on every worker and process, the same for a seed.
+
+    Args:
+        sources: images to scan.
+        scans: ranges to draw from.
+        voxels: voxels in a batch, about: the batch size follows from the matrix.
+        seed: of everything drawn.
+        start: index of the first batch, to resume a stream.
+    """
+
+    def __init__(self, sources: list[Source], scans: ScanRange, *, voxels: int, seed: int, start: int = 0) -> None:
+        self.sources, self.scans, self.voxels, self.seed, self.start = sources, scans, voxels, seed, start
+        shares = np.array([source.share for source in sources], float)
+        self._shares = shares / shares.sum()
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        worker = torch.utils.data.get_worker_info()
+        step, first = (worker.num_workers, worker.id) if worker else (1, 0)
+        torch.set_num_threads(1 if worker else torch.get_num_threads())
+        index = self.start + first
+        while True:
+            yield self.batch(index)
+            index += step
+
+    def batch(self, index: int) -> dict[str, Tensor]:
+        """Batch number ``index``: kspace, maps, weights and truth as in :class:`Scan`, stacked."""
+        rng = np.random.default_rng([self.seed, index])
+        short = int(rng.choice(self.scans.matrices))
+        matrix = (short, int(8 * round(short * rng.uniform(1.0, 1.25) / 8)))[:: rng.choice((-1, 1))]
+        n_coils = int(rng.choice(self.scans.coils))
+        size = max(1, round(self.voxels / (matrix[0] * matrix[1])))
+        ratio = self._resolution_ratio(rng)
+        scans = [self._scan(matrix, n_coils, ratio, rng) for _ in range(size)]
+        return {name: torch.stack([getattr(scan, name) for scan in scans]) for name in Scan.__dataclass_fields__}
+
+    def _resolution_ratio(self, rng: Rng) -> tuple[float, float]:
+        low, high = self.scans.super_resolution
+        if high == low or rng.random() < 0.7:
+            return (low, low)
+        return (float(rng.uniform(low, high)), float(rng.uniform(low, high)) if rng.random() < 0.7 else low)
+
+    def _scan(self, matrix: tuple[int, int], n_coils: int, ratio: tuple[float, float], rng: Rng) -> Scan:
+        source = self.sources[rng.choice(len(self.sources), p=self._shares)]
+        rendered = torch.from_numpy(source.images[rng.integers(len(source.images))].astype(np.float32))
+        magnitude = bandlimited(augment(rendered, rng), matrix)
+        image = magnitude * random_phase(matrix, rng)
+        maps = random_coils(n_coils, matrix, rng)
+        acquired = window(matrix, ratio)
+        acceleration = 1.0 if rng.random() < 0.2 else float(rng.uniform(*self.scans.acceleration))
+        lines = random_lines(acquired[0], acceleration, rng)
+        snr = float(np.exp(rng.uniform(*np.log(self.scans.snr))))
+        scan = scan_image(image, maps, lines, acquired_columns=acquired[1], snr=snr, rng=rng)
+        return with_estimated_maps(scan, lines) if n_coils > 1 and rng.random() < 0.5 else scan
+
+
+def with_estimated_maps(scan: Scan, lines: np.ndarray) -> Scan:
+    """The scan with ESPIRiT maps from its own noisy calibration lines, as reconstruction has them.
+
+    Estimated maps carry another common phase S₁·S*_true than the true ones, so the truth is turned by it. Scans with
+    fewer than 16 calibration lines are returned as they are.
+    """
+    centre = len(lines) // 2
+    below, above = np.flatnonzero(~lines[:centre][::-1]), np.flatnonzero(~lines[centre:])
+    n_centre = 2 * min(below[0] if len(below) else centre, above[0] if len(above) else centre)
+    if n_centre < 16:
+        return scan
+    half, columns = min(n_centre, 24) // 2, scan.kspace.shape[-1] // 2
+    calibration = scan.kspace[..., centre - half : centre + half, columns - 12 : columns + 12]
+    maps = espirit(calibration, (1, *scan.truth.shape[-2:])).maps[0]  # (coil, 1, y, x)
+    overlap = (maps.conj() * scan.maps).sum(0)
+    return Scan(scan.kspace, maps, scan.weights, scan.truth * overlap)
+
+
+def augment(image: Tensor, rng: Rng) -> Tensor:
+    """Another size, orientation, contrast and shading of a rendered image ``(y, x)``."""
+    if rng.random() < 0.5:
+        image = image.mT
+    image = torch.rot90(image, int(rng.integers(4)))
+    image = _affine(image, rng)
+    peak = image.max().clamp_min(1e-6)
+    image = (image / peak).clamp_min(0) ** float(np.exp(rng.normal(0, 0.25)))
+    if rng.random() < 0.3:
+        shading = torch.from_numpy(rng.normal(0, 0.3, (1, 1, 3, 3)).astype(np.float32))
+        image = image * torch.nn.functional.interpolate(shading, image.shape, mode="bicubic", align_corners=True)[0, 0].exp()
+    return image
+
+
+def _affine(image: Tensor, rng: Rng) -> Tensor:
+    angle, zoom = rng.uniform(-0.5, 0.5), np.exp(rng.uniform(-0.35, 0.15))
+    stretch = np.exp(rng.normal(0, 0.07))
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
+    matrix = rotation @ np.array([[stretch, rng.normal(0, 0.05)], [0, 1 / stretch]])
+    theta = torch.from_numpy(np.concatenate([matrix, rng.uniform(-0.08, 0.08, (2, 1))], 1)[None].astype(np.float32))
+    grid = torch.nn.functional.affine_grid(theta, [1, 1, *image.shape], align_corners=False)
+    return torch.nn.functional.grid_sample(image[None, None], grid, mode="bicubic", align_corners=False)[0, 0].clamp_min(0)

@@ -1,0 +1,106 @@
+"""The images that training scans: rendered once, finer than they are reconstructed, kept as one array a source."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pirecon.training.procedural import random_image
+
+SIZE = 384  # voxels across a rendered image
+
+
+def procedural_image(seed: int) -> np.ndarray:
+    """Procedural image number ``seed``."""
+    return random_image(SIZE, np.random.default_rng([1, seed]))
+
+
+def brain_image(seed: int) -> np.ndarray:
+    """Brain slice number ``seed``: a random anatomy, contrast and field strength (0.05–0.55 T) by ``bloch``."""
+    from bloch.phantom import magnetisation_image, random_brain_slice  # nilearn is slow to import
+    from bloch.sequence import random_protocol
+
+    generator = torch.Generator().manual_seed(1_000_003 * seed + 2)
+    torch.set_num_threads(1)
+    field_strength = 0.05 * 11 ** float(torch.rand((), generator=generator))  # 0.05–0.55 T
+    phantom = random_brain_slice(generator, matrix=(SIZE, SIZE))
+    protocol = random_protocol(generator, field_strength)
+    image = magnetisation_image(phantom, protocol, field_strength, generator=generator)[0]
+    return (image / image.quantile(0.999).clamp_min(1e-6)).numpy()
+
+
+def photographs() -> Iterator[np.ndarray]:
+    """Crops of the photographs that scikit-image and scikit-learn install, grey values 0–1."""
+    import skimage.data
+    import sklearn.datasets
+    from skimage import io
+
+    folders = [Path(skimage.data.__file__).parent, Path(sklearn.datasets.__file__).parent / "images"]
+    names = ("astronaut.png brick.png camera.png cell.png chelsea.png coffee.png coins.png grass.png gravel.png horse.png "
+             "hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png retina.jpg rocket.jpg china.jpg flower.jpg").split()
+    for path in (folder / name for folder in folders for name in names if (folder / name).exists()):
+        pixels = io.imread(path).astype(np.float32)
+        grey = pixels[..., :3].mean(-1) if pixels.ndim == 3 else pixels
+        grey = grey / grey.max()
+        for top in range(0, max(grey.shape[0] - SIZE // 2, 1), SIZE // 2):
+            for left in range(0, max(grey.shape[1] - SIZE // 2, 1), SIZE // 2):
+                yield _fit(grey[top : top + SIZE, left : left + SIZE])
+
+
+def volume_slices(path: Path) -> Iterator[np.ndarray]:
+    """Slices along the third axis of a magnitude NIfTI, zero level removed, 0–1, centred in ``SIZE`` squared."""
+    import nibabel
+
+    volume = np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
+    # Some files count from an offset; the air around the head is zero.
+    volume = volume - np.percentile(volume, 1)
+    for index in range(volume.shape[2]):
+        slice_ = np.clip(volume[:, :, index].T, 0, None)
+        yield _fit(slice_ / np.percentile(slice_, 99.9))
+
+
+def _fit(image: np.ndarray) -> np.ndarray:
+    from skimage.transform import resize
+
+    scale = SIZE / max(image.shape)
+    shape = tuple(max(1, round(n * scale)) for n in image.shape)
+    out = np.zeros((SIZE, SIZE), np.float32)
+    start = [(SIZE - n) // 2 for n in shape]
+    anti_aliasing = scale < 1
+    out[start[0] : start[0] + shape[0], start[1] : start[1] + shape[1]] = resize(image, shape, order=3, anti_aliasing=anti_aliasing)
+    return np.clip(out, 0, None)
+
+
+def load_library(name: str, make: Callable[[], Iterator[np.ndarray]], cache: Path, key: object) -> np.ndarray:
+    """Images of one source, float16 ``(n, SIZE, SIZE)``, memory-mapped; made on the first call, then read.
+
+    Args:
+        name: source name, part of the file's name.
+        make: yields the images.
+        cache: folder of the arrays.
+        key: what the images depend on (counts, paths); another key makes another file.
+    """
+    digest = hashlib.sha256(json.dumps([key, SIZE], default=str).encode()).hexdigest()[:10]
+    path = cache / f"{name}-{digest}.npy"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        images = np.stack([image.astype(np.float16) for image in make()])
+        part = path.with_suffix(f".{os.getpid()}.part")
+        with part.open("wb") as file:
+            np.save(file, images)
+        part.replace(path)
+    return np.load(path, mmap_mode="r")
+
+
+def in_parallel(make_one: Callable[[int], np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """``make_one(0 … count − 1)``, on all cores, in order."""
+    with ProcessPoolExecutor() as pool:
+        yield from pool.map(partial(make_one), range(count), chunksize=8)

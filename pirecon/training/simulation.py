@@ -1,0 +1,170 @@
+"""One simulated scan of an image: truth, coils, phase, sampling, noise, in SNR units.
+
+The image is rendered finer than it is reconstructed and cut in k-space, so that the truth has the ringing and partial
+volume of real data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bloch.receiver.coil_array import loop_array, sensitivities
+from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
+from pirecon.encoding import CartesianSense
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a network is given and what it should find.
+
+    Attributes:
+        kspace: weighted samples with noise of standard deviation 1, ``(coil, 1, ky, kx)`` complex64.
+        maps: sensitivities, ``(coil, 1, y, x)`` complex64.
+        weights: 1 where measured, ``(1, 1, ky, kx)`` float32.
+        truth: noise-free image on the reconstruction grid, SNR units, ``(1, y, x)`` complex64.
+    """
+
+    kspace: Tensor
+    maps: Tensor
+    weights: Tensor
+    truth: Tensor
+
+
+@dataclass(frozen=True)
+class ScanRange:
+    """What scans are drawn from; the training range that a checkpoint carries.
+
+    Attributes:
+        snr: voxel SNR of the fully sampled image, mean over the object.
+        acceleration: nominal undersampling factor.
+        coils: numbers of receive coils.
+        super_resolution: reconstruction grid over acquired matrix, per axis.
+        matrices: reconstruction matrices, y and x alike within an eighth.
+    """
+
+    snr: tuple[float, float] = (2.0, 40.0)
+    acceleration: tuple[float, float] = (1.0, 4.0)
+    coils: tuple[int, ...] = (1, 1, 1, 2, 4, 6, 8, 12, 16)
+    super_resolution: tuple[float, float] = (1.0, 2.0)
+    matrices: tuple[int, ...] = (96, 112, 128, 144, 160, 192)
+
+
+def bandlimited(image: Tensor, matrix: tuple[int, int]) -> Tensor:
+    """Cut a finely rendered image ``(y, x)`` to ``matrix`` in k-space, keeping its values' scale."""
+    scale = (matrix[0] * matrix[1] / image.numel()) ** 0.5
+    kspace = centred_fft(image.to(torch.complex64), (-2, -1))
+    return scale * centred_ifft(crop_or_pad_centre(kspace, matrix), (-2, -1))
+
+
+def random_phase(shape: tuple[int, int], rng: Rng, *, largest_wraps: float = 6.0) -> Tensor:
+    """A phasor of smooth object phase and, mostly, a linear phase of up to ``largest_wraps`` turns a field of view."""
+    y = torch.linspace(-1, 1, shape[0])[:, None]
+    x = torch.linspace(-1, 1, shape[1])[None, :]
+    phase = torch.full(shape, float(rng.uniform(-np.pi, np.pi)))
+    if rng.random() < 0.7:
+        slope = np.pi * rng.uniform(-1, 1, 2) * rng.uniform(0, largest_wraps)
+        phase = phase + float(slope[0]) * y + float(slope[1]) * x
+    strength = rng.uniform(0, 1.5)
+    for power_y, power_x in ((2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3)):
+        phase = phase + float(strength * rng.normal()) * y**power_y * x**power_x
+    nodes = int(rng.integers(3, 9))
+    bumps = torch.from_numpy(rng.normal(0, rng.uniform(0, 1), (1, 1, nodes, nodes)).astype(np.float32))
+    phase = phase + torch.nn.functional.interpolate(bumps, shape, mode="bicubic", align_corners=True)[0, 0]
+    return torch.polar(torch.ones(shape), phase)
+
+
+def random_coils(n_coils: int, shape: tuple[int, int], rng: Rng) -> Tensor:
+    """Biot–Savart sensitivities of a jittered loop array on a random plane, ``(coil, y, x)``, mean RSS 1.
+
+    One coil is a volume coil: unit map, its phase is left to the image.
+    """
+    if n_coils == 1:
+        return torch.ones(1, *shape, dtype=torch.complex64)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    array = loop_array(n_coils, head_radius=rng.uniform(0.10, 0.13), distance=rng.uniform(0.02, 0.05), generator=generator)
+    coarse = 40
+    half = rng.uniform(0.09, 0.125)  # half the field of view, m
+    v, u = torch.meshgrid(*(torch.linspace(-half, half, coarse, dtype=torch.float64),) * 2, indexing="ij")
+    w = torch.full_like(u, rng.uniform(-0.04, 0.04))
+    B0_direction = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))[rng.integers(2)]
+    plane = ((u, v, w), (u, w, v), (w, u, v))[rng.choice(3, p=(0.7, 0.15, 0.15))]
+    fields = torch.view_as_real(sensitivities(array, torch.stack(plane, -1), B0_direction=B0_direction))
+    fields = fields.movedim(-1, 1).to(torch.float32)
+    fine = torch.nn.functional.interpolate(fields, shape, mode="bicubic", align_corners=True)
+    maps = torch.complex(fine[:, 0], fine[:, 1])
+    return maps / maps.abs().square().sum(0).sqrt().mean()
+
+
+def random_lines(n_lines: int, acceleration: float, rng: Rng) -> np.ndarray:
+    """Which phase-encode lines are measured: equispaced, uniform or variable density, with calibration lines.
+
+    Args:
+        n_lines: of the full matrix.
+        acceleration: n_lines over the number measured, about; partial Fourier counts towards it.
+
+    Returns:
+        bool ``(n_lines,)``.
+    """
+    index = np.arange(n_lines) - n_lines // 2
+    if acceleration < 1.05:
+        return np.ones(n_lines, bool)
+    budget = n_lines / acceleration
+    n_centre = int(min(rng.integers(8, 33), 0.7 * budget))
+    centre = (index >= -(n_centre // 2)) & (index < n_centre - n_centre // 2)
+    allowed = np.ones(n_lines, bool)
+    if rng.random() < 0.25:  # partial Fourier, at either end
+        allowed = index * rng.choice((-1, 1)) >= -rng.uniform(0.1, 0.4) * n_lines
+    n_more = int(round(budget - n_centre))
+    kind = rng.integers(3)
+    if kind == 0:
+        spacing = max(1, int(np.ceil((allowed & ~centre).sum() / max(n_more, 1))))
+        return centre | (allowed & ((index - rng.integers(spacing)) % spacing == 0))
+    density = np.ones(n_lines) if kind == 1 else (1 - 0.95 * np.abs(index) / (n_lines / 2 + 1)) ** rng.uniform(0.5, 3)
+    density = density * (allowed & ~centre)
+    chosen = rng.choice(n_lines, min(n_more, int((density > 0).sum())), replace=False, p=density / density.sum())
+    lines = centre.copy()
+    lines[chosen] = True
+    return lines
+
+
+def window(matrix: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, int]:
+    """Acquired matrix for a reconstruction ``matrix`` that is finer by ``ratio`` on each axis."""
+    return tuple(max(16, round(n / r)) for n, r in zip(matrix, ratio, strict=True))
+
+
+def scan_image(
+    image: Tensor, maps: Tensor, lines: np.ndarray, *, acquired_columns: int, snr: float, rng: Rng
+) -> Scan:
+    """Measure a complex image with given coils and lines at a voxel SNR.
+
+    Args:
+        image: object seen by a perfect coil, complex ``(y, x)``; any scale.
+        maps: ``(coil, y, x)``.
+        lines: bool ``(ky,)``: measured lines of the acquired matrix.
+        acquired_columns: kx of the acquired matrix.
+        snr: mean magnitude over the object (above a tenth of its maximum) over the noise's standard deviation per real
+            and imaginary part, of the fully sampled coil-combined image at the acquired resolution.
+        rng: draws the noise.
+
+    Returns:
+        Scan with maps of unit root-sum-of-squares; their common factor goes to the truth.
+    """
+    combined = maps.abs().square().sum(0).sqrt()
+    truth = image * combined
+    magnitude = truth.abs()
+    level = magnitude[magnitude > 0.1 * magnitude.max()].mean()
+    acquired = (len(lines), acquired_columns)
+    # A grid finer than acquired shares the samples' noise among more voxels.
+    finer = (image.numel() / (acquired[0] * acquired[1])) ** 0.5
+    truth = (truth * (snr / (finer * level)))[None]
+    unit_maps = (maps / combined)[:, None]
+    weights = torch.from_numpy(lines.astype(np.float32))[None, None, :, None].expand(1, 1, *acquired).contiguous()
+    noise = rng.standard_normal((maps.shape[0], 1, *acquired, 2), dtype=np.float32)
+    kspace = CartesianSense(unit_maps, weights)(truth) + weights * torch.view_as_complex(torch.from_numpy(noise))
+    return Scan(kspace, unit_maps, weights, truth)
