@@ -13,7 +13,7 @@ CONFIG ?= experiments/training/config.toml
 .PHONY: help demo test lint bench results docs train clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F: '{printf "make %-9s%s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */make \1\t/'
 
 demo: $(INSTALLED)  ## reconstruct the embedded raw file, and a real brain where shared/data lies beside the checkout
 	$(PYTHON) -m pirecon.demo
