@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from bloch.phantom.atlas import load_atlas, sample
 from bloch.phantom.canvas import Canvas
+from bloch.phantom.cortex import paint_brain
 from bloch.phantom.head import paint_head
 from bloch.phantom.lesions import paint_lesions
 from bloch.phantom.phantom import Phantom
 from bloch.phantom.placement import SLICE_RANGE, Orientation, Placement, random_placement
-from bloch.phantom.random_field import seeded, smooth_field, uniform
+from bloch.phantom.random_field import seeded, uniform
 
 
 def random_brain_slice(
@@ -99,45 +98,8 @@ def brain_volume(
 def _paint(placement: Placement, generator: torch.Generator, lesions: bool | None) -> Phantom:
     canvas = Canvas(placement.shape, edge=max(0.5, min(placement.voxel[1:])))
     cranium = paint_head(canvas, placement, generator)
-    brain = _paint_brain(canvas, placement, cranium, generator)
+    brain = paint_brain(canvas, placement, cranium, generator)
     toss = uniform(generator, 0, 1) < 0.5
     if toss if lesions is None else lesions:
         paint_lesions(canvas, placement, brain, generator)
     return canvas.phantom(placement.voxel)
-
-
-def _paint_brain(canvas: Canvas, placement: Placement, cranium: Tensor, generator: torch.Generator) -> Tensor:
-    """Grey and white matter; returns their coverage together."""
-    fine = _folding(placement, generator)
-    grey, white, surface = sample(load_atlas().brain, placement.points + fine)
-    roughness = smooth_field(generator, placement.shape, placement.in_voxels(5), channels=2)
-    surface = surface + uniform(generator, -0.7, 0.5) + 0.45 * roughness[0]
-    thickness = uniform(generator, 2.3, 3.6) + 0.45 * roughness[1]
-    # In the cortex grey matter ends where it is thick enough; in the deep nuclei and the cerebellum where the map says.
-    unlikely = (uniform(generator, 0.30, 0.48) - grey - white) * 8
-    nuclei = _deep(placement.points)
-    cortex = surface - thickness
-    matter = torch.maximum(unlikely, torch.where(nuclei > 0, cortex, torch.minimum(cortex, unlikely)))
-    matter = torch.maximum(matter, cranium + uniform(generator, 0.4, 2.5))
-    coverage = canvas.inside(matter)
-    canvas.paint("grey_matter", coverage)
-    white_coverage = canvas.inside(surface) * coverage
-    # The thalamus is a mixture even in a single brain: keep part of the map's own fraction there.
-    mixed = torch.where(nuclei < 0, 0.7 * white * coverage, torch.zeros(()))
-    canvas.paint("white_matter", torch.maximum(white_coverage, mixed))
-    return coverage
-
-
-def _folding(placement: Placement, generator: torch.Generator) -> Tensor:
-    """Fine displacement, mm, that makes gyri differ from brain to brain."""
-    field = smooth_field(generator, placement.shape, placement.in_voxels(9), channels=3)
-    return uniform(generator, 0.3, 0.9) * field.permute(1, 2, 3, 0)
-
-
-def _deep(points: Tensor) -> Tensor:
-    """Negative in basal ganglia, thalamus, brain stem and cerebellum."""
-    x, y, z = points.unbind(-1)
-    nuclei = ((x / 34) ** 2 + ((y + 4) / 34) ** 2 + ((z - 4) / 20) ** 2).sqrt() - 1
-    stem = ((x / 48) ** 2 + ((y + 58) / 36) ** 2 + ((z + 44) / 28) ** 2).sqrt() - 1
-    trunk = ((x / 20) ** 2 + ((y + 28) / 18) ** 2 + ((z + 36) / 44) ** 2).sqrt() - 1
-    return torch.minimum(torch.minimum(nuclei, stem), trunk)

@@ -33,6 +33,8 @@ class Canvas:
             tissue: name, or None for air.
             coverage: from 0 to 1, ``(z, y, x)``.
         """
+        if not bool(coverage.any()):
+            return
         keep = 1 - coverage
         for layer in self.layers.values():
             layer.mul_(keep)

@@ -31,10 +31,12 @@ class Placement:
         points: MNI coordinates ``(x, y, z)`` (towards right, anterior, superior) of every voxel, after deformation,
             shape ``(z, y, x, 3)``, mm.
         voxel: edge lengths ``(z, y, x)``, mm.
+        deformation: how strongly this head differs from the average one; 1 is usual.
     """
 
     points: Tensor
     voxel: tuple[float, float, float]
+    deformation: float = 1.0
 
     @property
     def shape(self) -> Shape:
@@ -89,10 +91,10 @@ def random_placement(
     shift = torch.tensor([deformation * uniform(generator, -6, 6) for _ in range(3)])
     moved = moved + shift * (1 - normal)
     mni = moved * torch.tensor([-1.0, -1.0, 1.0]) + torch.tensor(HEAD_CENTRE)
-    for length, amplitude in ((70.0, 5.0), (32.0, 2.4), (15.0, 1.1)):
+    for length, amplitude in ((75.0, 5.0), (35.0, 0.8)):
         field = smooth_field(generator, shape, length / voxel[2], channels=3)
         mni = mni + deformation * amplitude * field.permute(1, 2, 3, 0)
-    return Placement(mni, voxel)
+    return Placement(mni, voxel, deformation)
 
 
 def _rotation(a: float, b: float, c: float) -> Tensor:

@@ -82,7 +82,7 @@ def longitudinal_relaxation_time(fit: RelaxationFit, B0: float) -> float:
         (1984), ``T1 = A ν^B``; O'Reilly & Webb, Magn Reson Med 87:884 (2022) for 50 mT.
     """
     law = fit.a * (GYROMAGNETIC_RATIO * B0) ** fit.b
-    if fit.low_field is None or B0 >= fit.fit_from:
+    if fit.low_field is None or fit.fit_from <= B0:
         return law
     B0_low, T1_low = fit.low_field
     edge = fit.a * (GYROMAGNETIC_RATIO * fit.fit_from) ** fit.b
