@@ -16,7 +16,9 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_relative_links_lead_somewhere(page: Path) -> None:
-    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
+    targets = [
+        target.partition("#")[0] for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target
+    ]
     missing = [target for target in targets if target and not (page.parent / target).exists()]
     assert not missing
 

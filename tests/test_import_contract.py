@@ -15,7 +15,10 @@ LINTER = Path(sys.executable).with_name("lint-imports")
 OFFENCES = {
     "pirecon's stations import downwards only": ("pirecon/algebra/fft.py", "import pirecon.rawdata.geometry"),
     "the simulator has never heard of the reconstruction": ("bloch/tissue/__init__.py", "import pirecon.algebra.fft"),
-    "only pirecon.encoding and pirecon.training may import bloch": ("pirecon/rawdata/geometry.py", "import bloch.tissue"),
+    "only pirecon.encoding and pirecon.training may import bloch": (
+        "pirecon/rawdata/geometry.py",
+        "import bloch.tissue",
+    ),
     "nothing imports experiments or tests": ("bloch/tissue/__init__.py", "import experiments.speed"),
 }
 

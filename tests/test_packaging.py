@@ -50,7 +50,10 @@ def test_one_distribution_holds_both_packages() -> None:
     names = importlib.metadata.packages_distributions()
     scripts = importlib.metadata.distribution("pirecon").entry_points.select(group="console_scripts")
     assert set(names["pirecon"]) == set(names["bloch"]) == {"pirecon"}
-    assert {script.name: script.value for script in scripts} == {"pirecon": "pirecon.cli:main", "bloch": "bloch.cli:main"}
+    assert {script.name: script.value for script in scripts} == {
+        "pirecon": "pirecon.cli:main",
+        "bloch": "bloch.cli:main",
+    }
 
 
 @pytest.fixture(scope="module")
