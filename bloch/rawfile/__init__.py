@@ -1,7 +1,7 @@
 """The raw file: encoding, plan of readouts, and the ISMRMRD (MRD) writer."""
 
 from bloch.rawfile.mrd import acquisitions, write_mrd
-from bloch.rawfile.raw_scan import Encoding, Line, RawScan, scan_plan
+from bloch.rawfile.raw_scan import TRANSAXIAL, Encoding, Line, RawScan, scan_plan
 from bloch.rawfile.sampling import (
     SamplingPattern,
     central_block,
@@ -12,6 +12,7 @@ from bloch.rawfile.sampling import (
 )
 
 __all__ = [
+    "TRANSAXIAL",
     "Encoding",
     "Line",
     "RawScan",

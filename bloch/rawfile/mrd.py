@@ -63,8 +63,9 @@ def acquisitions(scan: RawScan) -> Iterator[ismrmrd.Acquisition]:
     Yields:
         Acquisitions in order of time.
     """
-    for samples in scan.noise:
+    for i, samples in enumerate(scan.noise):
         acquisition = _acquisition(scan, samples)
+        acquisition.scan_counter = i
         acquisition.set_flag(ismrmrd.ACQ_IS_NOISE_MEASUREMENT)
         yield acquisition
     last = len(scan.lines) - 1

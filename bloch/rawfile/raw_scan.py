@@ -12,6 +12,9 @@ from bloch.sequence import Protocol
 TriInt = tuple[int, int, int]
 TriFloat = tuple[float, float, float]
 
+TRANSAXIAL = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+"""Directions whose z, y, x indices grow to superior, posterior, left."""
+
 
 @dataclass(frozen=True, eq=False)
 class Encoding:

@@ -140,11 +140,11 @@ def sensitivities(array: CoilArray, points: Tensor, *, B0_direction: Vector = (0
 
 
 def _transverse_axes(B0_direction: Vector) -> tuple[Tensor, Tensor]:
-    """e1, e2 with e1 × e2 = B0: (x, y) for z and (z, x) for y."""
+    """e1, e2 with e1 × e2 = B0: (x, y) for z, (z, x) for y, (y, z) for x."""
     B0 = torch.tensor(B0_direction, dtype=torch.float64)
     if not torch.isclose(B0.norm(), torch.ones((), dtype=torch.float64), atol=1e-6):
         raise ValueError(f"B0_direction must be a unit vector such as (0, 0, 1), but is {tuple(B0_direction)}")
-    helper = torch.tensor((0.0, 1.0, 0.0) if abs(B0_direction[2]) > 0.5 else (1.0, 0.0, 0.0), dtype=torch.float64)
+    helper = torch.eye(3, dtype=torch.float64)[int(B0.abs().argmax()) - 1]  # the axis before B0's in the cycle x, y, z
     e1 = torch.linalg.cross(helper, B0)
     e1 = e1 / e1.norm()
     return e1, torch.linalg.cross(B0, e1)
