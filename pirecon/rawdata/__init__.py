@@ -1,0 +1,24 @@
+"""Read what scanners write, and sort it."""
+
+from pirecon.rawdata.audit import audit
+from pirecon.rawdata.finding import Finding, RawDataError
+from pirecon.rawdata.geometry import Geometry
+from pirecon.rawdata.kspace import KSpace
+from pirecon.rawdata.mrd import read_mrd
+from pirecon.rawdata.noise_scan import noise_dwell_time_ratio, noise_samples
+from pirecon.rawdata.raw_data import RawData
+from pirecon.rawdata.sort import calibration_kspace, sort_kspace
+
+__all__ = [
+    "Finding",
+    "Geometry",
+    "KSpace",
+    "RawData",
+    "RawDataError",
+    "audit",
+    "calibration_kspace",
+    "noise_dwell_time_ratio",
+    "noise_samples",
+    "read_mrd",
+    "sort_kspace",
+]
