@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.algebra.proximal import as_complex, as_planes
 
 N_AXES = 3
 # Scaling filter with two vanishing moments, four taps: Daubechies, Comm Pure Appl Math 41:909 (1988), table 1, N = 2.
@@ -73,13 +74,13 @@ class Wavelet(LinearOperator):
             ]
 
     def _forward(self, x: Tensor) -> Tensor:
-        return _to_complex(self.analyse(_to_planes(x)))
+        return as_complex(self.analyse(as_planes(x)))
 
     def _adjoint(self, y: Tensor) -> Tensor:
-        return _to_complex(self.synthesise(_to_planes(y)))
+        return as_complex(self.synthesise(as_planes(y)))
 
     def analyse(self, planes: Tensor) -> Tensor:
-        """W on real planes ``(2, *batch, z, y, x)``, real part first: saves conversions between the steps of a solver."""
+        """W on real planes ``(2, *batch, z, y, x)``, real part first, as :func:`as_planes` gives them."""
         corner = c = planes
         for level, matrices in enumerate(self._matrices):
             for axis, matrix in zip((-3, -2, -1), matrices, strict=True):
@@ -137,11 +138,3 @@ def _multiply(matrix: Tensor, x: Tensor, axis: int) -> Tensor:
     if axis == -2:
         return torch.matmul(matrix, x)
     return torch.matmul(matrix, x.flatten(-2)).unflatten(-1, x.shape[-2:])
-
-
-def _to_planes(x: Tensor) -> Tensor:
-    return torch.stack([x.real, x.imag])
-
-
-def _to_complex(planes: Tensor) -> Tensor:
-    return torch.complex(planes[0], planes[1])

@@ -1,0 +1,54 @@
+"""Images straight from the samples, without any solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pirecon.algebra.fft import centred_ifft, crop_or_pad_centre
+from pirecon.algebra.linear_operator import LinearOperator
+
+
+@torch.no_grad()
+def adjoint(kspace: Tensor, E: LinearOperator) -> Tensor:
+    """x = α E.H y, the zero-filled image on the scale that explains the samples best.
+
+    E.H y alone is darker the fewer samples there are (half as bright at R = 2 with uniform sampling and many coils) and
+    counts samples with fewer averages less. One factor per image, α = argmin ‖E α x − y‖² = ‖E.H y‖² / ‖E E.H y‖²,
+    undoes both in the mean; fully sampled with normalised maps it is 1.
+    α x is also the first step of conjugate gradients.
+
+    Args:
+        kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.
+        E: forward operator.
+
+    Returns:
+        Complex image ``(*batch, z, y, x)``, SNR units.
+    """
+    image = E.adjoint(kspace)
+    axes = (-3, -2, -1)
+    explained = (image.conj() * E.normal(image)).real.sum(dim=axes, keepdim=True)
+    energy = image.abs().square().sum(dim=axes, keepdim=True)
+    return torch.where(explained > 0, energy / explained, 1.0) * image
+
+
+@torch.no_grad()
+def root_sum_of_squares(kspace: Tensor, *, matrix: Sequence[int] | None = None) -> Tensor:
+    """x = √(Σ_c |F⁻¹ y_c|²), the magnitude image where no sensitivity maps are known.
+
+    Noise adds to the magnitude: air has mean √(π/2) with one coil, about √(2 n_coils) with many.
+
+    Args:
+        kspace: whitened samples, complex ``(*batch, coil, kz, ky, kx)``, SNR units; zero where nothing was measured.
+        matrix: (z, y, x) of a grid at least as fine as the acquired one; the acquired matrix by default.
+
+    Returns:
+        Image ``(*batch, z, y, x)`` of complex dtype with zero phase, SNR units.
+
+    Source: Roemer et al., Magn Reson Med 16:192 (1990), section on the sum of squares.
+    """
+    axes = (-3, -2, -1)
+    images = centred_ifft(crop_or_pad_centre(kspace, kspace.shape[-3:] if matrix is None else matrix), axes)
+    return torch.linalg.vector_norm(images, dim=-4).to(kspace.dtype)

@@ -1,0 +1,68 @@
+"""Compressed sensing with the isotropic total variation of the complex image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pirecon.algebra.finite_difference import FiniteDifference
+from pirecon.algebra.fista import fista
+from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.algebra.proximal import as_complex, as_planes, total_variation_proximal
+from pirecon.classical.scale import lipschitz_constant, noise_gain
+
+DEFAULT_STRENGTH = 0.8
+# Fewer leave the proximal map too rough for momentum: the objective rises again after some 30 iterations.
+DUAL_ITERATIONS = 10
+
+
+@torch.no_grad()
+def total_variation(
+    kspace: Tensor,
+    E: LinearOperator,
+    *,
+    strength: float = DEFAULT_STRENGTH,
+    n_iterations: int = 50,
+    progress: Callable[[int], None] | None = None,
+) -> Tensor:
+    """x = argmin ½‖E x − y‖² + λ Σ_r √(Σ_a |(D_a x)(r)|²), FISTA with a warm-started dual inside.
+
+    λ = strength · σ with σ the standard deviation that unit noise has in E.H y. 50 iterations with 10 dual steps each
+    leave the objective within about 1e-4 of its minimum.
+
+    Args:
+        kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.
+        E: forward operator.
+        strength: λ in units of σ, > 0.
+        n_iterations: FISTA iterations.
+        progress: called with the number of each finished iteration, from 1.
+
+    Returns:
+        Complex image ``(*batch, z, y, x)``, SNR units.
+
+    Source: Rudin, Osher and Fatemi, Physica D 60:259 (1992); Block, Uecker and Frahm, Magn Reson Med 57:1086 (2007);
+    solver: Beck and Teboulle, IEEE Trans Image Process 18:2419 (2009).
+    """
+    zero_filled = E.adjoint(kspace)
+    step = 1 / lipschitz_constant(E, zero_filled)
+    radius = step * strength * noise_gain(E, zero_filled)
+    difference = FiniteDifference(zero_filled.shape[-3:])
+    dual = difference.forward(as_planes(torch.zeros_like(zero_filled)))
+
+    def proximal(image: Tensor) -> Tensor:
+        nonlocal dual
+        planes, dual = total_variation_proximal(
+            as_planes(image), difference, radius, dual=dual, n_iterations=DUAL_ITERATIONS
+        )
+        return as_complex(planes)
+
+    return fista(
+        lambda x: E.normal(x).sub_(zero_filled),
+        proximal,
+        zero_filled,
+        step=step,
+        n_iterations=n_iterations,
+        progress=progress,
+    )

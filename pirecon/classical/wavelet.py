@@ -1,0 +1,73 @@
+"""Compressed sensing with the l1 norm of wavelet details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pirecon.algebra.fista import fista
+from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.algebra.proximal import as_complex, as_planes, soft_threshold
+from pirecon.algebra.wavelet import Wavelet
+from pirecon.classical.scale import lipschitz_constant, noise_gain
+
+# Best on average over 3 T brains, SNR 3 to 40, R = 1 to 4, 1 and 8 coils; flat: half or twice costs about 1 dB.
+DEFAULT_STRENGTH = 1.7
+# Share of the iterations that is averaged: by then the image has settled and only the shifts differ.
+AVERAGED = 0.4
+
+
+@torch.no_grad()
+def l1_wavelet(
+    kspace: Tensor,
+    E: LinearOperator,
+    *,
+    strength: float = DEFAULT_STRENGTH,
+    n_iterations: int = 50,
+    cycle_spinning: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Tensor:
+    """x = argmin ½‖E x − y‖² + λ‖details of W x‖₁, W averaged over random shifts of its grid.
+
+    λ = strength · σ with σ the standard deviation that unit noise has in E.H y (1/√R for normalised maps): in SNR
+    units the noise is known, so the threshold follows from it and needs no tuning. Each iteration shifts the grid anew,
+    and the last 40 % of the iterates are averaged, which is cycle spinning.
+
+    Args:
+        kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.
+        E: forward operator.
+        strength: λ in units of σ, > 0.
+        n_iterations: FISTA iterations.
+        cycle_spinning: False keeps one grid and solves the problem as it stands.
+        progress: called with the number of each finished iteration, from 1.
+
+    Returns:
+        Complex image ``(*batch, z, y, x)``, SNR units.
+
+    Source: Lustig et al., Magn Reson Med 58:1182 (2007), equation 3; Coifman and Donoho, Lecture Notes in
+    Statistics 103:125 (1995).
+    """
+    zero_filled = E.adjoint(kspace)
+    step = 1 / lipschitz_constant(E, zero_filled)
+    real = zero_filled.real.dtype
+    wavelet = Wavelet(zero_filled.shape[-3:], dtype=real, device=zero_filled.device)
+    threshold = step * strength * noise_gain(E, zero_filled) * wavelet.detail_mask().to(step)
+    generator = torch.Generator().manual_seed(0)
+    period = 2 ** max(wavelet.levels)
+
+    def proximal(image: Tensor) -> Tensor:
+        shift = torch.randint(period, (3,), generator=generator).tolist() if cycle_spinning else (0, 0, 0)
+        grid = wavelet.shifted(shift)
+        return as_complex(grid.synthesise(soft_threshold(grid.analyse(as_planes(image)), threshold)))
+
+    return fista(
+        lambda x: E.normal(x).sub_(zero_filled),
+        proximal,
+        zero_filled,
+        step=step,
+        n_iterations=n_iterations,
+        n_averaged=max(1, round(AVERAGED * n_iterations)) if cycle_spinning else 1,
+        progress=progress,
+    )
