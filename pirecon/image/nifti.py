@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import numpy as np
 
@@ -100,7 +99,7 @@ def _stack(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
     affine[:3, 2] = step
     affine[:3, 3] = first - along_x * size_x * (n_x // 2) - along_y * size_y * (n_y // 2)
     affine[:3] *= _LPS_TO_RAS[:, None] * 1e3
-    return affine, order
+    return affine + 0.0, order  # + 0.0 turns −0 into 0
 
 
 def _plane_order(height: np.ndarray) -> np.ndarray:
@@ -115,14 +114,6 @@ def _plane_positions(geometry: Geometry) -> np.ndarray:
     n_z, size_z = geometry.matrix[0], geometry.voxel_size[0]
     centres = np.asarray(geometry.centres, dtype=float)
     normal = np.asarray(geometry.directions, dtype=float)[0]
-    if len(centres) > 1 and np.ptp(centres, axis=0).max() < 1e-3 * size_z:
-        warnings.warn(
-            f"all {len(centres)} slices lie at {(centres[0] * 1e3).tolist()} mm, so the raw file holds no slice "
-            f"positions; they are stacked without gaps, {n_z * size_z * 1e3:g} mm apart along the slice direction",
-            stacklevel=4,
-        )
-        place = np.arange(len(centres)) - len(centres) // 2
-        centres = centres + place[:, None] * n_z * size_z * normal
     within = (np.arange(n_z) - n_z // 2)[:, None] * size_z * normal  # (z, 3)
     return np.asarray((centres[:, None] + within).reshape(-1, 3))
 
@@ -136,7 +127,7 @@ def _line(positions: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, np.nda
     step = normal * (mean_step @ normal)  # the affine has no shear: a quaternion cannot hold it
     even = positions.mean(axis=0) + (np.arange(len(positions)) - (len(positions) - 1) / 2)[:, None] * step
     error = np.linalg.norm(positions - even, axis=1).max()
-    if error > TOLERANCE * np.linalg.norm(mean_step):
+    if error >= TOLERANCE * np.linalg.norm(mean_step):
         gaps = np.round(np.diff(positions @ normal) * 1e3, 3)
         raise ValueError(
             f"the {len(positions)} slices are no even stack along their normal: distances {gaps.tolist()} mm, up to "

@@ -15,6 +15,7 @@ from pirecon.image.whole_file import whole_file
 from pirecon.rawdata.geometry import Geometry
 
 MAX_TILES = 36
+MIN_TILE = 320  # picture pixels
 WHITE_PERCENTILE = 99.8
 # Where the picture's right and its bottom point to (LPS), for axial, coronal and sagittal planes, by the normal's axis.
 _RIGHT_AND_DOWN = {2: ((1, 0, 0), (0, 1, 0)), 1: ((1, 0, 0), (0, 0, -1)), 0: ((0, 1, 0), (0, 0, -1))}
@@ -24,8 +25,9 @@ def write_png(image: Image, path: str | os.PathLike[str]) -> None:
     """Write a montage of the magnitude of all slices as an 8-bit grey PNG, oriented as radiologists look at it.
 
     Slices (and other batch axes) run from left to right and from top to bottom in the order of the data; of more than
-    36 an even selection is shown. Pixels are square: the coarser in-plane axis is interpolated. Black is 0, white the
-    99.8th percentile of the magnitude. A picture for the eye: it holds no geometry.
+    36 an even selection is shown. Pixels are square: the coarser in-plane axis is interpolated, then small slices are
+    magnified by a whole number to at least 320 picture pixels. Black is 0, white the 99.8th percentile of the
+    magnitude. A picture for the eye: it holds no geometry.
 
     Args:
         image: complex ``(*batch, z, y, x)``.
@@ -41,7 +43,7 @@ def write_png(image: Image, path: str | os.PathLike[str]) -> None:
     data, _ = with_slices_last(image)
     planes = data.detach().cpu().abs().flatten(0, -3)  # (plane, y, x)
     chosen = even_selection(len(planes), at_most=MAX_TILES)
-    montage = _montage(radiological_view(planes[chosen], image.geometry))
+    montage = _montage(_magnified(radiological_view(planes[chosen], image.geometry)))
     with whole_file(path, suffix=".png") as temporary:
         matplotlib_image.imsave(temporary, montage, vmin=0.0, vmax=white_level(planes), cmap="gray", format="png")
 
@@ -101,6 +103,12 @@ def _square_pixels(planes: Tensor, size_y: float, size_x: float) -> Tensor:
     stack = planes.reshape(-1, 1, n_y, n_x)
     resized = torch.nn.functional.interpolate(stack, size=size, mode="bilinear", align_corners=False)
     return resized.reshape(*planes.shape[:-2], *size)
+
+
+def _magnified(planes: Tensor) -> Tensor:
+    # Nearest neighbours: every voxel stays visible as a square of the same grey.
+    factor = math.ceil(MIN_TILE / max(planes.shape[-2:]))
+    return planes.repeat_interleave(factor, dim=-1).repeat_interleave(factor, dim=-2)
 
 
 def _montage(planes: Tensor) -> np.ndarray:

@@ -64,7 +64,7 @@ def comparison_figure(
     chosen = even_selection(_planes(next(iter(images.values())), None).shape[0], at_most=MAX_SLICES)
     columns = _columns(images, truth, geometry, chosen)
     reference = [truth] if truth is not None else list(images.values())
-    white = white_level(torch.cat([r.detach().abs().flatten() for r in reference]))
+    white = white_level(torch.cat([r.detach().cpu().abs().flatten() for r in reference]))
     figure = _draw(columns, white=white, errors=errors and truth is not None, title=title)
     with whole_file(path, suffix=suffix) as temporary:
         figure.savefig(temporary, dpi=120, format=suffix[1:])
@@ -84,7 +84,7 @@ def _columns(
             heading += f"\n{m.psnr:.1f} dB · SSIM {m.ssim:.3f} · NRMSE {m.nrmse:.3f}"
         column = [_Panel(_planes(image, geometry)[chosen], heading, "gray")]
         if truth is not None:
-            error = ERROR_GAIN * (image.detach().abs() - truth.detach().abs())
+            error = ERROR_GAIN * (image.detach().cpu().abs() - truth.detach().cpu().abs())
             column.append(_Panel(_planes(error, geometry)[chosen], f"{ERROR_GAIN} · |error|", "inferno"))
         columns.append(column)
     return columns

@@ -173,7 +173,9 @@ def test_the_same_image_gives_the_same_bytes(place_phantom: Place, tmp_path: Pat
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
 
 
-@pytest.mark.parametrize("places", [[0, 0.004, 0.009], [0, 0.004, 0.004, 0.008], [0, 0.004, 0.0083, 0.0123]])
+@pytest.mark.parametrize(
+    "places", [[0, 0], [0, 0, 0], [0, 0.004, 0.009], [0, 0.004, 0.004, 0.008], [0, 0.004, 0.0083, 0.0123]]
+)
 def test_uneven_slices_are_refused(places: list[float]) -> None:
     with pytest.raises(ValueError, match=r"no even stack.*MRD images keep the position"):
         affine_ras_mm(slices(AXIAL, np.array(places)))
@@ -190,14 +192,6 @@ def test_positions_rounded_to_a_hundredth_of_a_millimetre_are_even(rotation: Rot
     geometry = slices(rotation(15, -35, 60), 0.005 * np.arange(20))
     rounded = replace(geometry, centres=np.round(geometry.centres, 5))
     np.testing.assert_allclose(affine_ras_mm(rounded), affine_ras_mm(geometry), atol=0.011)
-
-
-def test_slices_without_positions_are_stacked_and_it_is_said() -> None:
-    geometry = slices(AXIAL, np.zeros(4))
-    with pytest.warns(UserWarning, match="no slice positions"):
-        affine = affine_ras_mm(geometry)
-    np.testing.assert_allclose(affine[:3, 2], [0, 0, 4], atol=1e-9)
-    np.testing.assert_allclose(affine @ [3, 3, 2, 1], [-11, 23, 37, 1])  # slice n // 2 is at the one known position
 
 
 @pytest.mark.parametrize("directions", [np.zeros((3, 3)), np.eye(3) * 2, np.eye(3) + np.eye(3, k=1) * 0.1])

@@ -69,7 +69,10 @@ def test_png_shows_every_slice_in_order(tmp_path: Path) -> None:
     phase = torch.polar(torch.ones(24), torch.linspace(0, 9, 24))
     write_image(Image(data * phase, geometry, ("slice",)), tmp_path / "out.png")
     picture = matplotlib.image.imread(tmp_path / "out.png")
-    assert picture.shape == (3 * 16, 2 * 24, 4)
+    magnified = 14  # 24 · 14 = 336 is the first multiple beyond 320
+    assert picture.shape == (3 * 16 * magnified, 2 * 24 * magnified, 4)
+    assert (picture == picture[::magnified, ::magnified].repeat(magnified, axis=0).repeat(magnified, axis=1)).all()
+    picture = picture[::magnified, ::magnified]
     tiles = picture[..., 0].reshape(3, 16, 2, 24).swapaxes(1, 2).reshape(6, 16, 24)
     for n, tile in enumerate(tiles):
         rows, columns = np.nonzero(tile > 0.9)
