@@ -57,6 +57,9 @@ def parse_header(xml: bytes | str, path: Path) -> tuple[Any, list[Finding]]:
         )
     _complete_encodings(root, path, findings)
     _repair(root, ismrmrd.xsd.ismrmrdHeader, "", findings)
+    if root.find(NAMESPACE + "measurementInformation") is None:
+        done = "not needed: directions and positions of the readouts are in patient coordinates"
+        findings.append(_missing("measurementInformation with a patientPosition", done))
     parser = XmlParser(config=ParserConfig(fail_on_unknown_properties=False))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -123,7 +126,7 @@ def _missing(where: str, done: str) -> Finding:
     return Finding(name, "info", f"the header has no {where}", done)
 
 
-def _repair(element: ElementTree.Element, cls: type, where: str, findings: list[Finding]) -> None:
+def _repair(element: ElementTree.Element, cls: Any, where: str, findings: list[Finding]) -> None:
     """Give ``element`` every child that the schema class ``cls`` demands, and every number the type that it demands."""
     hints = typing.get_type_hints(cls, vars(ismrmrd.xsd.ismrmrdschema.ismrmrd))
     for field in dataclasses.fields(cls):

@@ -22,6 +22,7 @@ from pirecon.rawdata.gyromagnetic_ratio import GYROMAGNETIC_RATIO
 from pirecon.rawdata.header import parse_header
 from pirecon.rawdata.raw_data import Physics, RawData
 from pirecon.rawdata.raw_file import check_expansion, open_hdf5
+from pirecon.rawdata.readout import silent_lines
 from pirecon.rawdata.streams import split_streams
 
 
@@ -175,6 +176,11 @@ def _check_lines(raw: RawData) -> None:
         raise RawDataError(
             f"{raw.path}: the lines do not all have the same coils: {listed}. Two scans were probably put into one "
             "file; write each of them, or each encoding, to its own."
+        )
+    if silent_lines(raw, lines).all():
+        raise RawDataError(
+            f"{raw.path}: all samples of all {len(lines)} imaging readouts are zero. The receiver was probably not "
+            "connected, or the data were never written; repeat the scan or the conversion."
         )
     if raw.encoding.trajectory in ("radial", "goldenangle", "spiral"):
         raise RawDataError(

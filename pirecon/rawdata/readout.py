@@ -33,6 +33,24 @@ class ReadoutKind:
     start: int
 
 
+def silent_lines(raw: RawData, lines: np.ndarray) -> np.ndarray:
+    """Which lines are exactly zero in all coils and samples: no receiver does that, they were never measured.
+
+    Args:
+        raw: the raw data.
+        lines: indices of readouts.
+
+    Returns:
+        bool ``(len(lines),)``.
+    """
+    held = raw.offsets[lines + 1] > raw.offsets[lines]
+    silent = np.ones(len(lines), dtype=bool)
+    silent[held] = raw.samples[raw.offsets[lines[held]]] == 0  # most lines show by their first sample that they are not
+    for i in np.flatnonzero(silent & held):
+        silent[i] = not raw.readout(int(lines[i])).any()
+    return silent
+
+
 def centre_samples(raw: RawData, lines: np.ndarray) -> np.ndarray:
     """The sample with k = 0 of each line, in order of measurement.
 

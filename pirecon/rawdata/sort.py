@@ -10,7 +10,7 @@ from pirecon.rawdata.finding import RawDataError
 from pirecon.rawdata.grid import BATCH_AXES, Grid, choose_grid
 from pirecon.rawdata.kspace import KSpace
 from pirecon.rawdata.raw_data import RawData
-from pirecon.rawdata.readout import kept_points, readout_kinds, to_lines
+from pirecon.rawdata.readout import kept_points, readout_kinds, silent_lines, to_lines
 
 CHUNK_SAMPLES = 2**19
 """Samples that are transformed at once; 4 MiB stay in the cache."""
@@ -21,6 +21,7 @@ def sort_kspace(raw: RawData, *, average: int | None = None, device: torch.devic
 
     Reversed lines are turned round, lines are placed with the header's k = 0 at index n//2 (asymmetric echoes and
     partial Fourier leave zeros), the readout oversampling is removed, and repeated lines are averaged.
+    Lines that are exactly zero count as never measured.
 
     Args:
         raw: what :func:`pirecon.rawdata.mrd.read_mrd` gave.
@@ -56,7 +57,7 @@ def calibration_kspace(raw: RawData, *, device: torch.device | None = None) -> K
         return None
     grid = choose_grid(raw)
     lines = lines[np.isin(raw.readouts["idx"]["slice"][lines], grid.batch_values["slice"])]
-    inside = _line_indices(raw, lines, grid)[2]
+    inside = _line_indices(raw, lines, grid)[2] & ~silent_lines(raw, lines)
     return sort_lines(raw, lines, grid, device=device) if inside.any() else None
 
 
@@ -84,12 +85,13 @@ def sort_lines(raw: RawData, lines: np.ndarray, grid: Grid, *, device: torch.dev
     Raises:
         RawDataError: none of the lines lies on the grid.
     """
+    lines = lines[~silent_lines(raw, lines)]
     z, y, inside = _line_indices(raw, lines, grid)
     if not inside.any():
         raise RawDataError(
-            f"{raw.path}: none of the {len(lines)} lines lies on the encoded matrix {grid.matrix} (z, y, x) about the "
-            "header's k = 0. Matrix or encoding limits are wrong; correct them in the header, or choose another "
-            "average or encoding."
+            f"{raw.path}: none of the {len(lines)} measured lines lies on the encoded matrix {grid.matrix} (z, y, x) "
+            "about the header's k = 0. Matrix or encoding limits are wrong; correct them in the header, or choose "
+            "another average or encoding."
         )
     lines, z, y = lines[inside], z[inside], y[inside]
     batch, shape = _batch_index(raw, lines, grid)

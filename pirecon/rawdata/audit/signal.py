@@ -9,6 +9,7 @@ from pirecon.rawdata.finding import Finding
 from pirecon.rawdata.kspace import KSpace
 from pirecon.rawdata.noise_scan import noise_dwell_time_ratio, noise_samples
 from pirecon.rawdata.raw_data import RawData
+from pirecon.rawdata.readout import silent_lines
 
 
 def check_samples(raw: RawData, kspace: KSpace) -> list[Finding]:
@@ -25,12 +26,16 @@ def check_samples(raw: RawData, kspace: KSpace) -> list[Finding]:
     if silent:
         done = "kept; prewhitening has to leave it out"
         findings.append(Finding("all-zero channel", "warning", f"coils {silent} of {data.shape[1]} (from 0)", done))
-    measured = (kspace.weights.reshape(-1, *kspace.weights.shape[-3:]) > 0).any(dim=-1).any(dim=-1)  # (batch, kz)
-    if measured.shape[0] == data.shape[0]:
-        empty = torch.nonzero(measured & ~heard.any(dim=1)).tolist()
-        if empty:
-            found = f"{len(empty)} measured, but zero; the first is image {empty[0][0]} of the batch, kz {empty[0][1]}"
-            findings.append(Finding("all-zero partition", "warning", found, "kept as measured zeros"))
+    lines = raw.imaging_lines
+    zero = silent_lines(raw, lines)
+    if zero.any():
+        step = raw.readouts["idx"]["kspace_encode_step_2"][lines]
+        partitions = sorted(set(step[zero].tolist()) - set(step[~zero].tolist()))
+        found = f"{int(zero.sum())} of {len(lines)} lines" + (
+            f", with all of partitions {partitions}" if partitions else ""
+        )
+        name = "all-zero partition" if partitions else "all-zero lines"
+        findings.append(Finding(name, "warning", found, "taken for never measured"))
     return findings
 
 
