@@ -1,0 +1,58 @@
+"""``make bench``: time against other packages, in turns, in one run; prints a table and writes result.md."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.speed.bart import memory_folder
+from experiments.speed.cg_sense import cg_sense
+from experiments.speed.coil_maps import coil_maps
+from experiments.speed.example_data import make_slice
+from experiments.speed.import_time import import_time
+from experiments.speed.measure import Task, Timing, measure
+from experiments.speed.raw_file import raw_file
+from experiments.speed.report import machine, print_table, write_result
+from experiments.speed.whole_slice import whole_slice
+
+RESULT = Path(__file__).with_name("result.md")
+
+
+def main() -> None:
+    """Measure every task, or those that are named."""
+    folder = memory_folder()
+    data = make_slice()
+    tasks: dict[str, Callable[[], Task]] = {
+        "raw-file": lambda: raw_file(folder),
+        "slice": lambda: whole_slice(folder, data),
+        "coil-maps": lambda: coil_maps(folder, data),
+        "cg-sense": lambda: cg_sense(folder, data),
+        "import": import_time,
+    }
+    parser = argparse.ArgumentParser(prog="python -m experiments.speed", description=__doc__)
+    explanation = f"some of {', '.join(tasks)}; without any: all, and a new result.md"
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=explanation)
+    chosen = parser.parse_args().tasks or list(tasks)
+    if unknown := set(chosen) - set(tasks):
+        parser.error(f"no task is called {', '.join(sorted(unknown))}; there are {', '.join(tasks)}")
+    console, facts = Console(), machine()
+    measured: list[tuple[Task, list[Timing]]] = []
+    try:
+        for name in chosen:
+            with console.status(f"measuring: {name}"):
+                task = tasks[name]()
+                measured.append((task, measure(task)))
+            print_table(console, *measured[-1])
+    finally:
+        shutil.rmtree(folder)
+    if set(chosen) == set(tasks):
+        write_result(RESULT, measured, facts)
+        console.print(f"written: {RESULT}")
+
+
+if __name__ == "__main__":
+    main()
