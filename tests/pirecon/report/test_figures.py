@@ -73,8 +73,8 @@ def test_files_and_global_state(suffix: str, tmp_path: Path) -> None:
     from matplotlib._pylab_helpers import Gcf
 
     before, backend = dict(matplotlib.rcParams), matplotlib.get_backend()
-    images = {name: torch.rand(6, 2, 15, 17) for name in ("zero-filled", "CG-SENSE", "L1-wavelet", "unrolled")}
-    comparison_figure(images, tmp_path / f"out{suffix}", truth=torch.rand(6, 2, 15, 17), title="S6A, R = 3")
+    images = {name: torch.rand(1, 2, 15, 17) for name in ("zero-filled", "unrolled")}
+    comparison_figure(images, tmp_path / f"out{suffix}", truth=torch.rand(1, 2, 15, 17), title="S6A, R = 3")
     assert [file.name for file in tmp_path.iterdir()] == [f"out{suffix}"]
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.get_backend() == backend
