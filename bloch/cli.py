@@ -116,15 +116,15 @@ def tissue_command(field: Field = NOMINAL_FIELD) -> None:
     """Print relaxation times and proton density at a field strength, with their sources."""
     console = Console()
     table = Table(title=f"Tissue at {field} T")
-    for name in ("tissue", "T1 / ms", "T2 / ms", "T2* / ms", "proton density", "sources (T1; T2)"):
-        table.add_column(name, justify="left" if name.startswith(("tissue", "sources")) else "right")
+    for name in ("tissue", "T1 / ms", "T2 / ms", "T2* / ms", "proton density"):
+        table.add_column(name, justify="left" if name == "tissue" else "right")
     with _notes(Console(stderr=True)):
         tissues = tissues_at(field)
-    for name, fit in relaxation_fits().items():
-        t = tissues[name]
-        times = (f"{1e3 * time:.0f}" for time in (t.T1, t.T2, t.T2_star))
-        table.add_row(name, *times, f"{t.proton_density:.2f}", "; ".join(fit.source))
+    for name, t in tissues.items():
+        table.add_row(name, *(f"{1e3 * time:.3g}" for time in (t.T1, t.T2, t.T2_star)), f"{t.proton_density:.2f}")
     console.print(table)
+    for name, fit in relaxation_fits().items():
+        console.print(f"{name}: T1 {fit.source[0]}. T2 {fit.source[1]}.", highlight=False, markup=False)
 
 
 def write_preview(path: Path, scan: RawScan) -> None:

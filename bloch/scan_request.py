@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from bloch.phantom import Phantom, asymmetric_phantom, brain_volume, shepp_logan
+from bloch.phantom import Phantom, asymmetric, brain_volume, shepp_logan
 from bloch.rawfile import (
     TRANSAXIAL,
     Encoding,
@@ -147,25 +147,29 @@ def phantom_for(choice: PhantomChoice, encoding: Encoding, *, seed: int) -> Phan
     """The phantom on a grid two to three times as fine as the encoding, large enough for its slices.
 
     Args:
-        choice: which.
+        choice: which. The head of Shepp and Logan is as tall as the field of view is wide, the asymmetric body as tall
+            as the stack of slices; a single slice shows either without change along z.
         encoding: the scan it is for.
         seed: of a random head.
 
     Returns:
         Phantom.
     """
-    n_z, n_y, n_x = encoding.matrix
-    dz, dy, dx = encoding.voxel_size
+    (n_z, n_y, n_x), (dz, dy, dx) = encoding.matrix, encoding.voxel_size
     planes = PLANES if n_z == 1 else 2
-    # A tilted stack reaches further up and down than its slices are thick.
-    reach = 2 * float(np.abs(_corners(encoding)[:, 2]).max())
-    depth = max(2 * math.ceil(reach / dz / 2) * planes, planes) + 1
-    matrix, voxel_size = (depth, 2 * n_y, 2 * n_x), (dz / planes, dy / 2, dx / 2)
+    _, height, width = encoding.field_of_view
+    stack = len(encoding.centres) * encoding.field_of_view[0]
     if choice is PhantomChoice.brain:
-        return brain_volume(torch.Generator().manual_seed(seed), matrix, voxel_size=voxel_size, lesions=True)
-    if choice is PhantomChoice.shepp_logan:
-        return shepp_logan(matrix, voxel_size=voxel_size)
-    return asymmetric_phantom(matrix, voxel_size=voxel_size)
+        # A tilted stack reaches further up and down than its slices are thick.
+        reach = float(np.abs(_corners(encoding)[:, 2]).max())
+        matrix = (2 * math.ceil(reach / dz - 1e-6) * planes + 1, 2 * n_y, 2 * n_x)
+        generator = torch.Generator().manual_seed(seed)
+        return brain_volume(generator, matrix, voxel_size=(dz / planes, dy / 2, dx / 2), lesions=True)
+    depth = width if choice is PhantomChoice.shepp_logan else stack
+    one_slice = stack == dz
+    matrix = (1 if one_slice else round(depth / dz * planes), 2 * n_y, 2 * n_x)
+    body = shepp_logan if choice is PhantomChoice.shepp_logan else asymmetric
+    return body(matrix, field_of_view=(depth, height, width))
 
 
 def _corners(encoding: Encoding) -> np.ndarray:
