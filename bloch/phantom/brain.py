@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
+import torch.nn.functional as F
 
 from bloch.phantom.canvas import Canvas
 from bloch.phantom.cortex import paint_brain
-from bloch.phantom.head import paint_head
+from bloch.phantom.head import head_window, paint_head
 from bloch.phantom.lesions import paint_lesions
 from bloch.phantom.phantom import Phantom
 from bloch.phantom.placement import SLICE_RANGE, Orientation, Placement, random_placement
 from bloch.phantom.random_field import seeded, uniform
+from bloch.phantom.vessels import paint_dura_and_vessels
 
 
 def random_brain_slice(
@@ -96,10 +100,16 @@ def brain_volume(
 
 
 def _paint(placement: Placement, generator: torch.Generator, lesions: bool | None) -> Phantom:
-    canvas = Canvas(placement.shape, edge=max(0.5, min(placement.voxel[1:])))
-    cranium = paint_head(canvas, placement, generator)
-    brain = paint_brain(canvas, placement, cranium, generator)
+    rows, columns = head_window(placement)
+    window = replace(placement, points=placement.points[:, rows, columns].contiguous())
+    canvas = Canvas(window.shape, edge=max(0.5, min(window.voxel[1:])))
+    cranium = paint_head(canvas, window, generator)
+    brain = paint_brain(canvas, window, cranium, generator)
+    paint_dura_and_vessels(canvas, window, cranium, brain, generator)
     toss = uniform(generator, 0, 1) < 0.5
     if toss if lesions is None else lesions:
-        paint_lesions(canvas, placement, brain, generator)
-    return canvas.phantom(placement.voxel)
+        paint_lesions(canvas, window, brain, generator)
+    phantom = canvas.phantom(window.voxel)
+    _, n_rows, n_columns = placement.shape
+    air = (columns.start, n_columns - columns.stop, rows.start, n_rows - rows.stop)
+    return replace(phantom, fractions=F.pad(phantom.fractions, air))

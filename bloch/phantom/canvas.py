@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -44,6 +46,22 @@ class Canvas:
             self.layers[tissue].add_(coverage)
         else:
             self.layers[tissue] = coverage.clone()
+
+    def convert(self, tissue: str, coverage: Tensor, sources: Sequence[str]) -> None:
+        """Turn a part of some tissues into another one; everything else in the voxel stays.
+
+        Args:
+            tissue: what they become.
+            coverage: part that is turned, from 0 to 1, ``(z, y, x)``.
+            sources: names of the tissues that are turned.
+        """
+        taken = torch.zeros(self.shape)
+        for name in sources:
+            if name in self.layers and name != tissue:
+                part = self.layers[name] * coverage
+                self.layers[name] = self.layers[name] - part
+                taken = taken + part
+        self.layers[tissue] = self.layers.get(tissue, torch.zeros(self.shape)) + taken
 
     def phantom(self, voxel: tuple[float, float, float]) -> Phantom:
         """The finished fractions; ``voxel`` in mm."""

@@ -11,6 +11,10 @@ from bloch.sequence.protocol import Protocol
 from bloch.sequence.signal_equations import inversion_recovery, spin_echo, spoiled_gradient_echo, turbo_spin_echo
 from bloch.tissue import Tissue, tissues_at
 
+AMPLITUDES = (0.04, 0.07, 0.07)  # standard deviation of ln PD, ln T1, ln T2
+FATTY = ("fat", "marrow")
+SUPPRESSED = 0.1  # fat signal which a suppression leaves
+
 
 def magnetisation_image(
     phantom: Phantom,
@@ -22,15 +26,16 @@ def magnetisation_image(
 ) -> Tensor:
     """Transverse magnetisation of a phantom at the echo.
 
-    ``m(r) = |Σ_t f_t(r) S(PD_t, T1_t, T2_t, T2*_t)|``, with a fractal texture in proton density and relaxation rates when a
-    generator is given: real tissue is nowhere flat.
+    ``m(r) = |Σ_t f_t(r) S(PD_t, T1_t, T2_t, T2*_t)|``. With a generator the tissues differ from person to person, and
+    proton density and relaxation times have a fractal texture: real tissue is nowhere flat.
 
     Args:
         phantom: tissue fractions.
         protocol: sequence parameters.
         B0: field strength, T.
         generator: source of the texture, on the CPU; None for flat tissue.
-        texture: strength of the texture; 1 varies proton density by 4 % and relaxation times by 7 % (standard deviations).
+        texture: strength of the variation; 1 gives standard deviations of 4 % in proton density and 7 % in T1 and T2
+            within a tissue, and the same between persons.
 
     Returns:
         Magnetisation in units of the equilibrium magnetisation of water, ``(z, y, x)``, float32, at least 0.
@@ -45,21 +50,26 @@ def magnetisation_image(
     if unknown:
         raise ValueError(f"The phantom holds the unknown tissues {unknown}; known are {sorted(tissues)}.")
     chosen = [tissues[name] for name in phantom.tissues]
-    values = _tissue_signals(chosen, protocol, phantom.fractions.device)
+    logs = torch.zeros(3, len(chosen), dtype=torch.float64)
+    if generator is not None:
+        spread = torch.tensor(AMPLITUDES, dtype=torch.float64)[:, None]
+        logs = texture * spread * torch.randn(logs.shape, generator=generator, dtype=torch.float64)
+    values = _tissue_signals(chosen, protocol, logs, phantom.fractions.device)
     signal = torch.einsum("tzyx,t->zyx", phantom.fractions, values[0])
     if generator is None or texture == 0:
         return signal.abs()
-    slopes = [torch.einsum("tzyx,t->zyx", phantom.fractions, slope) for slope in values[1:]]
-    amplitudes = (0.04, 0.07, 0.07)
-    for slope, amplitude in zip(slopes, amplitudes, strict=True):
-        field = _texture(generator, phantom).to(slope.device)
-        signal = signal + texture * amplitude * field * slope
+    weights = torch.stack([a * slope for a, slope in zip(AMPLITUDES, values[1:], strict=True)])
+    slopes = torch.einsum("tzyx,st->szyx", phantom.fractions, weights)
+    density, relaxation = (_texture(generator, phantom).to(slopes.device) for _ in range(2))
+    # Free water makes T1 and T2 longer together.
+    signal = signal + texture * (density * slopes[0] + relaxation * (slopes[1] + slopes[2]))
     return signal.abs()
 
 
 def tissue_signal(tissue: Tissue, protocol: Protocol) -> Tensor:
     """Signed signal of one tissue under a protocol, scalar tensor, float64."""
-    return _signal(protocol, *(torch.tensor(v, dtype=torch.float64) for v in _parameters(tissue)))
+    parameters = (torch.tensor(value, dtype=torch.float64) for value in _parameters(tissue))
+    return _fat_factor(tissue, protocol) * _signal(protocol, *parameters)
 
 
 def _parameters(tissue: Tissue) -> tuple[float, float, float, float]:
@@ -90,17 +100,25 @@ def _signal(protocol: Protocol, PD: Tensor, T1: Tensor, T2: Tensor, T2_star: Ten
     )
 
 
-def _tissue_signals(chosen: list[Tissue], protocol: Protocol, device: torch.device) -> list[Tensor]:
-    """Signal of each tissue and its slopes ∂S/∂ln PD, ∂S/∂ln T1, ∂S/∂ln T2 (T2* in step), each ``(tissue,)``."""
+def _tissue_signals(chosen: list[Tissue], protocol: Protocol, logs: Tensor, device: torch.device) -> list[Tensor]:
+    """Signal of each tissue and its slopes ∂S/∂ln PD, ∂S/∂ln T1, ∂S/∂ln T2 (T2* in step), each ``(tissue,)``.
+
+    ``logs`` are the ln PD, ln T1, ln T2 of this person relative to the table, ``(3, tissue)``.
+    """
     table = torch.tensor([_parameters(tissue) for tissue in chosen], dtype=torch.float64).T
-    logs = torch.zeros(3, len(chosen), dtype=torch.float64, requires_grad=True)
+    logs = logs.requires_grad_()
     with torch.enable_grad():
         PD, T1, T2, T2_star = table
         signal = _signal(protocol, PD * logs[0].exp(), T1 * logs[1].exp(), T2 * logs[2].exp(), T2_star * logs[2].exp())
+        signal = signal * torch.tensor([_fat_factor(tissue, protocol) for tissue in chosen], dtype=torch.float64)
         (slopes,) = torch.autograd.grad(signal.sum(), logs)
     return [row.to(device, torch.float32) for row in (signal.detach(), *slopes)]
 
 
+def _fat_factor(tissue: Tissue, protocol: Protocol) -> float:
+    return SUPPRESSED if protocol.fat_suppressed and tissue.name in FATTY else 1.0
+
+
 def _texture(generator: torch.Generator, phantom: Phantom) -> Tensor:
     pixel = phantom.voxel_size[2]
-    return fractal_field(generator, phantom.matrix, coarsest=max(40e-3 / pixel, 2.0), finest=1.0, roughness=0.75)
+    return fractal_field(generator, phantom.matrix, coarsest=max(40e-3 / pixel, 2.0), finest=1.0, roughness=0.85)

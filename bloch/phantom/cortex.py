@@ -47,7 +47,7 @@ def paint_brain(canvas: Canvas, placement: Placement, cranium: Tensor, generator
     canvas.paint("white_matter", fraction * coverage)
     if float(folia.min()) < 0:
         _paint_cerebellum(canvas, placement, (cranium, white, folia, matter), generator)
-    return coverage
+    return torch.minimum(coverage, canvas.layers["grey_matter"] + canvas.layers["white_matter"])
 
 
 def _paint_cerebellum(
@@ -57,7 +57,7 @@ def _paint_cerebellum(
     cranium, white, folia, matter = fields
     bend = smooth_field(generator, placement.shape, placement.in_voxels(14))[0]
     x, y, z = (placement.points - torch.tensor([0.0, -45.0, -30.0])).unbind(-1)
-    angle = torch.atan2(z, -y) * uniform(generator, 12, 20)  # leaves fan out from the fourth ventricle in a sagittal view
+    angle = torch.atan2(z, -y) * uniform(generator, 12, 20)  # leaves fan out
     phase = angle + 0.035 * x.abs() * uniform(generator, 0.5, 2) + 1.2 * bend
     leaf = torch.cos(phase)
     inside = canvas.inside(torch.maximum(folia, matter))

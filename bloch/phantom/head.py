@@ -8,7 +8,7 @@ from torch import Tensor
 from bloch.phantom.atlas import load_atlas, sample
 from bloch.phantom.canvas import Canvas
 from bloch.phantom.placement import Placement
-from bloch.phantom.random_field import fractal_field, smooth_field, uniform
+from bloch.phantom.random_field import smooth_field, uniform
 
 
 def paint_head(canvas: Canvas, placement: Placement, generator: torch.Generator) -> Tensor:
@@ -25,12 +25,12 @@ def paint_head(canvas: Canvas, placement: Placement, generator: torch.Generator)
         Distance to the inner surface of the skull, mm, negative inside, ``(z, y, x)``.
     """
     points = placement.points
-    wobble = smooth_field(generator, placement.shape, placement.in_voxels(22), channels=4)
+    wobble = smooth_field(generator, placement.shape, placement.in_voxels(38), channels=4)
     cranium = sample(load_atlas().head, points)[0] + 0.5 * wobble[0]
     skull = _positive(uniform(generator, 3.5, 7.5) * (1 + 0.2 * wobble[1]), 1.5)
     back = ((-points[..., 1] - 40) / 60).clamp(0, 1)  # the scalp is thicker where the head lies on it
-    scalp = _positive(uniform(generator, 3.5, 9.0) * (1 + 0.25 * wobble[2] + uniform(generator, 0, 0.8) * back), 2.0)
-    surface = _smooth_minimum(cranium - skull - scalp, _face(points, generator), 8.0)
+    scalp = _positive(uniform(generator, 3.5, 9.0) * (1 + 0.22 * wobble[2] + uniform(generator, 0, 0.8) * back), 2.0)
+    surface = _smooth_minimum(cranium - skull - scalp, _face(points, uniform(generator, 0.92, 1.08)), 8.0)
     skin = uniform(generator, 1.2, 2.2)
     canvas.paint("skin", canvas.inside(surface))
     canvas.paint("fat", canvas.inside(surface + skin))
@@ -45,16 +45,26 @@ def paint_head(canvas: Canvas, placement: Placement, generator: torch.Generator)
 def _paint_muscle(
     canvas: Canvas, placement: Placement, outside_skull: Tensor, surface: Tensor, generator: torch.Generator
 ) -> None:
-    """Temporal muscle at the sides, masticatory and neck muscles below, threaded with fat."""
+    """Temporal muscle at the sides; below, muscles and glands with sheets of fat between, vessels and vertebrae."""
     points = placement.points
-    texture = fractal_field(
-        generator, placement.shape, coarsest=placement.in_voxels(16), finest=placement.in_voxels(3), roughness=0.6
-    )
-    temporal = torch.maximum(outside_skull - uniform(generator, 2, 9), points[..., 2] - uniform(generator, 0, 35))
-    temporal = torch.maximum(temporal, 42 - points[..., 0].abs())
+    x, y, z = points.unbind(-1)
+    temporal = _smooth_maximum(outside_skull - uniform(generator, 2, 9), z - uniform(generator, 0, 35), 6)
+    temporal = _smooth_maximum(temporal, 40 - x.abs() + 0.1 * y.abs(), 6)
     temporal = torch.maximum(temporal, surface + 3)
-    deep = torch.maximum(surface + uniform(generator, 4, 8), points[..., 2] + 22)
-    canvas.paint("muscle", canvas.inside(torch.maximum(torch.minimum(temporal, deep), 2.0 * texture - 1.6)))
+    canvas.paint("muscle", canvas.inside(temporal))
+    deep = torch.maximum(surface + uniform(generator, 4, 8), z + 22)
+    if float(deep.min()) > 0:
+        return
+    sheets = smooth_field(generator, placement.shape, placement.in_voxels(13), channels=3)
+    sheet = torch.minimum(sheets[0].abs(), sheets[1].abs()) * 9 - uniform(generator, 0.3, 1.2)
+    canvas.paint("muscle", canvas.inside(torch.maximum(deep, -sheet)))
+    canvas.paint("gland", canvas.inside(torch.maximum(deep, 5 * (1.5 - sheets[2]))))
+    vertebra = torch.maximum(_ellipsoid(points, (0, -16, -110), (11, 9, 60)), (torch.remainder(z, 17) - 15))
+    canvas.paint("bone", canvas.inside(vertebra - 1.5))
+    canvas.paint("marrow", canvas.inside(vertebra))
+    for depth in (8.0, 20.0):
+        vessel = _ellipsoid(points, (26 + depth / 2, -5 - depth, -110), (3.5, 3.5, 70), mirrored=True)
+        canvas.paint("blood", canvas.inside(vessel))
 
 
 def _paint_skull(canvas: Canvas, cranium: Tensor, skull: Tensor, generator: torch.Generator) -> None:
@@ -67,6 +77,8 @@ def _paint_skull(canvas: Canvas, cranium: Tensor, skull: Tensor, generator: torc
 def _paint_cavities(canvas: Canvas, placement: Placement, surface: Tensor, generator: torch.Generator) -> None:
     """Sinuses, nasal cavity, mastoid cells and ear canals: air, walled by bone."""
     points = placement.points
+    if float(points[..., 2].min()) > 10:
+        return
     crumble = smooth_field(generator, placement.shape, placement.in_voxels(5))[0]
     s = uniform(generator, 0.8, 1.2)
     bodies = [
@@ -86,6 +98,8 @@ def _paint_cavities(canvas: Canvas, placement: Placement, surface: Tensor, gener
 
 def _paint_eyes(canvas: Canvas, points: Tensor, surface: Tensor, generator: torch.Generator) -> None:
     centre = (32 + uniform(generator, -2, 2), 66 + uniform(generator, -3, 3), -36 + uniform(generator, -3, 3))
+    if float(points[..., 2].min()) > -10 or float(points[..., 1].max()) < 30:
+        return
     orbit = torch.maximum(_ellipsoid(points, (30, 56, -36), (18, 24, 16), mirrored=True), surface + 1.5)
     canvas.paint("fat", canvas.inside(orbit))
     muscle = _ellipsoid(points, (26, 48, -36), (9, 16, 9), mirrored=True)
@@ -99,9 +113,28 @@ def _paint_eyes(canvas: Canvas, points: Tensor, surface: Tensor, generator: torc
     canvas.paint("muscle", canvas.inside(lens))
 
 
-def _face(points: Tensor, generator: torch.Generator) -> Tensor:
-    """Distance to the surface of face, nose, jaw and neck."""
-    s = uniform(generator, 0.92, 1.08)
+def head_window(placement: Placement) -> tuple[slice, slice]:
+    """Rows and columns outside which there is only air, whatever the thickness of skull and scalp.
+
+    Args:
+        placement: of the voxels.
+
+    Returns:
+        Slices of the y and the x axis.
+    """
+    step = max(1, round(placement.in_voxels(6)))
+    points = placement.points[:, ::step, ::step]
+    head = (torch.minimum(sample(load_atlas().head, points)[0] - 30, _face(points, 1.08)) < 8).any(0)
+    windows = []
+    for along, n in ((head.any(1), placement.shape[1]), (head.any(0), placement.shape[2])):
+        found = along.nonzero().flatten()
+        first, last = (int(found[0]), int(found[-1])) if len(found) else (0, 0)
+        windows.append(slice(max((first - 1) * step, 0), min((last + 2) * step, n)))
+    return windows[0], windows[1]
+
+
+def _face(points: Tensor, s: float) -> Tensor:
+    """Distance to the surface of face, nose, jaw and neck, scaled by s."""
     face = _ellipsoid(points, (0, 28, -62), (62 * s, 62 * s, 72))
     nose = _ellipsoid(points, (0, 88, -52), (13 * s, 20 * s, 26))
     x, y = points[..., 0], points[..., 1] + 30
@@ -127,6 +160,10 @@ def _ellipsoid(
 def _smooth_minimum(a: Tensor, b: Tensor, width: float) -> Tensor:
     blend = (0.5 + 0.5 * (b - a) / width).clamp(0, 1)
     return b + (a - b) * blend - width * blend * (1 - blend)
+
+
+def _smooth_maximum(a: Tensor, b: Tensor, width: float) -> Tensor:
+    return -_smooth_minimum(-a, -b, width)
 
 
 def _positive(value: Tensor, floor: float) -> Tensor:

@@ -22,6 +22,7 @@ def paint_lesions(canvas: Canvas, placement: Placement, brain: Tensor, generator
     if float(brain.sum()) < 50:
         return
     kinds = (_tumour, _stroke, _plaques, _hyperintensities)
+    brain = torch.minimum(brain, canvas.layers["grey_matter"] + canvas.layers["white_matter"])
     kinds[int(torch.randint(len(kinds), (), generator=generator))](canvas, placement, brain, generator)
 
 
@@ -29,14 +30,15 @@ def _tumour(canvas: Canvas, placement: Placement, brain: Tensor, generator: torc
     """Oedema around a tumour around a necrotic core, each one optional but the tumour."""
     radius = uniform(generator, 4, 24)
     distance = _blob(placement, _centre(placement, brain, generator), radius, generator)
-    white = canvas.layers["white_matter"]
+    inside = (brain > 0).float()
+    whole = ("grey_matter", "white_matter", "oedema", "tumour")
     if uniform(generator, 0, 1) < 0.6:
         swelling = _blob(placement, _mass_centre(placement, distance), radius * uniform(generator, 1.2, 2), generator)
-        canvas.paint("oedema", canvas.inside(swelling) * (white + 0.2 * brain).clamp(0, 1))
-    canvas.paint("tumour", canvas.inside(distance) * brain)
+        canvas.convert("oedema", canvas.inside(swelling) * inside, ("white_matter",))
+    canvas.convert("tumour", canvas.inside(distance) * inside, whole)
     if uniform(generator, 0, 1) < 0.4:
         core = distance + radius * uniform(generator, 0.25, 0.6)
-        canvas.paint("necrosis", canvas.inside(core) * brain)
+        canvas.convert("necrosis", canvas.inside(core) * inside, whole)
 
 
 def _stroke(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
@@ -44,15 +46,17 @@ def _stroke(canvas: Canvas, placement: Placement, brain: Tensor, generator: torc
     radius = uniform(generator, 4, 30)
     distance = _blob(placement, _centre(placement, brain, generator), radius, generator)
     tissue = "acute_stroke" if uniform(generator, 0, 1) < 0.6 else "chronic_stroke"
-    canvas.paint(tissue, canvas.inside(distance) * brain)
+    canvas.convert(tissue, canvas.inside(distance) * (brain > 0), ("grey_matter", "white_matter"))
 
 
 def _plaques(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
     """Several small plaques in white matter."""
-    white = canvas.layers["white_matter"].clone()
+    white = canvas.layers["white_matter"] * brain
+    if float(white.sum()) < 20:
+        return
     for _ in range(int(torch.randint(2, 9, (), generator=generator))):
         distance = _blob(placement, _centre(placement, white, generator), uniform(generator, 1.5, 6), generator)
-        canvas.paint("ms_plaque", canvas.inside(distance) * white)
+        canvas.convert("ms_plaque", canvas.inside(distance) * (brain > 0), ("white_matter",))
 
 
 def _hyperintensities(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
@@ -61,7 +65,7 @@ def _hyperintensities(canvas: Canvas, placement: Placement, brain: Tensor, gener
     texture = smooth_field(generator, placement.shape, placement.in_voxels(6))[0]
     x, y, z = points[..., 0].abs() - 22, (points[..., 1] + 20) / 3, (points[..., 2] - 22) / 1.3
     distance = (x**2 + y**2 + z**2).sqrt() - uniform(generator, 5, 10) + 3.5 * texture
-    canvas.paint("ms_plaque", canvas.inside(distance) * canvas.layers["white_matter"] * uniform(generator, 0.5, 1))
+    canvas.convert("ms_plaque", canvas.inside(distance) * (brain > 0), ("white_matter",))
 
 
 def _blob(placement: Placement, centre: Tensor, radius: float, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -26,6 +26,7 @@ class Protocol:
         flip_angle: rad, of the excitation.
         echo_train_length: echoes per excitation, 1 without a train.
         echo_spacing: s between echoes of a train, or None.
+        fat_suppressed: fat and marrow give a tenth of their signal.
     """
 
     name: SequenceName
@@ -35,6 +36,7 @@ class Protocol:
     flip_angle: float = math.pi / 2
     echo_train_length: int = 1
     echo_spacing: float | None = None
+    fat_suppressed: bool = False
 
 
 def random_protocol(generator: torch.Generator, B0: float) -> Protocol:
@@ -56,7 +58,8 @@ def random_protocol(generator: torch.Generator, B0: float) -> Protocol:
     tissues = tissues_at(B0)
     draws = (_spin_echo, _turbo_spin_echo, _turbo_spin_echo, _inversion_recovery, _inversion_recovery, _gradient_echo)
     index = int(torch.randint(len(draws), (), generator=generator))
-    return draws[index](generator, tissues)
+    protocol = draws[index](generator, tissues)
+    return replace(protocol, fat_suppressed=_uniform(generator, 0, 1) < 0.2)
 
 
 def _spin_echo(generator: torch.Generator, tissues: dict[str, Tissue]) -> Protocol:
