@@ -109,7 +109,7 @@ def with_estimated_maps(scan: Scan, lines: np.ndarray) -> Scan:
         return scan
     half, columns = min(n_centre, 24) // 2, scan.kspace.shape[-1] // 2
     calibration = scan.kspace[..., centre - half : centre + half, columns - 12 : columns + 12]
-    maps = espirit(calibration, (1, *scan.truth.shape[-2:])).maps[0]  # (coil, 1, y, x)
+    maps = espirit(calibration, (1, *scan.truth.shape[-2:]))[0]  # (coil, 1, y, x)
     overlap = (maps.conj() * scan.maps).sum(0)
     return Scan(scan.kspace, maps, scan.weights, scan.truth * overlap)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -62,7 +62,7 @@ class Training(pl.LightningModule):
 def fit(config: TrainingConfig, *, progress: bool = True) -> Path:
     """Train by ``config`` and write its checkpoint.
 
-    An interrupted run goes on from its last resume point (written every three minutes) when called again.
+    An interrupted run goes on from its last resume point (written every two minutes) when called again.
 
     Args:
         config: what to train on what.
@@ -95,14 +95,14 @@ def _run_stage(network, stage, number, *, sources, config, progress):  # type: i
         max_epochs=-1,
         precision=config.precision,
         gradient_clip_val=1.0,
-        logger=[TensorBoardLogger(folder, name="", version=""), CSVLogger(folder, name="", version="")],
+        logger=TensorBoardLogger(folder, name="", version=""),
         log_every_n_steps=20,
         enable_progress_bar=progress,
         enable_model_summary=False,
         use_distributed_sampler=False,
         callbacks=[
             EMAWeightAveraging(decay=config.ema_decay),
-            ModelCheckpoint(folder, save_last=True, save_top_k=0, train_time_interval=timedelta(minutes=3), enable_version_counter=False),
+            ModelCheckpoint(folder, save_last=True, save_top_k=0, train_time_interval=timedelta(minutes=2), enable_version_counter=False),
             *([TQDMProgressBar(refresh_rate=20)] if progress else []),
         ],
     )

@@ -1,0 +1,51 @@
+"""Does a scan lie within what a network was trained on?"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from pirecon.encoding import CartesianSense
+from pirecon.unrolled.checkpoint import ModelCard
+
+MARGIN = 0.1  # relative: estimates of SNR are not better than that
+
+
+def scan_properties(kspace: Tensor, E: CartesianSense, image: Tensor) -> dict[str, float]:
+    """SNR, acceleration, super-resolution and coil count of one scan, defined as in the training simulation.
+
+    Args:
+        kspace: ``(coil, kz, ky, kx)``, SNR units.
+        E: its forward operator.
+        image: reconstruction ``(z, y, x)`` in SNR units.
+    """
+    magnitude = image.abs()
+    peak = magnitude.flatten().kthvalue(max(1, math.ceil(0.999 * magnitude.numel()))).values
+    level = magnitude[magnitude > 0.1 * peak].mean() if peak > 0 else magnitude.mean()
+    grid, acquired = E.domain_shape, E.codomain_shape[-3:]
+    finer = math.prod(grid) / math.prod(acquired)
+    measured = int((E.weights != 0).sum())
+    return {
+        "snr": float(level) * math.sqrt(finer),
+        "acceleration": math.prod(acquired) / max(1, measured),
+        "super_resolution": max(n / a for n, a in zip(grid, acquired, strict=True)),
+        "coils": float(kspace.shape[-4]),
+    }
+
+
+def outside_training_range(
+    card: ModelCard, kspace: Tensor, E: CartesianSense, image: Tensor, *, field_strength: float | None = None
+) -> list[str]:
+    """One sentence for each property of the scan that the checkpoint was not trained for; empty where all fits."""
+    found = scan_properties(kspace, E, image)
+    if field_strength is not None:
+        found["field_strength"] = field_strength
+    messages = []
+    for name, (low, high) in card.training_range.items():
+        if name in found and not low * (1 - MARGIN) <= found[name] <= high * (1 + MARGIN):
+            messages.append(
+                f"{name.replace('_', ' ')} outside the training range: found {found[name]:.3g}, trained on {low:g} to {high:g}; "
+                "compare with --method cg-sense before trusting detail"
+            )
+    return messages
