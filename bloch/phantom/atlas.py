@@ -13,7 +13,7 @@ from torch import Tensor
 
 PADDING = 57  # mm around the maps, so that skull, scalp and air have a distance too
 COARSE = 3  # mm, grid of the head's distances
-WHITE_REACH = 12  # mm, the deepest grey matter lies within
+WHITE_REACH = 9  # mm, the cortex lies within
 SULCUS_REACH = 6  # mm
 
 
@@ -85,10 +85,12 @@ def load_atlas() -> Atlas:
     grey = _zyx(datasets.load_mni152_gm_template(resolution=1))
     white = _zyx(datasets.load_mni152_wm_template(resolution=1))
     x, y, z = (float(v) for v in template.affine[:3, 3])
-    surface = signed_distance(white > 0.5, WHITE_REACH)
+    head = _cranium(inside, (x, y, z))
+    box = _bounding_box(inside)
+    surface = signed_distance(white[box] > 0.5, WHITE_REACH)
     sulci = distance_to(_sulci(surface), SULCUS_REACH)
-    brain = Grid(torch.stack([grey, white, surface, sulci]), (x, y, z), 1.0)
-    return Atlas(brain, _cranium(inside, (x, y, z)))
+    corner = (x + box[2].start, y + box[1].start, z + box[0].start)
+    return Atlas(Grid(torch.stack([grey[box], white[box], surface, sulci]), corner, 1.0), head)
 
 
 def distance_to(mask: Tensor, reach: int) -> Tensor:
@@ -108,11 +110,13 @@ def distance_to(mask: Tensor, reach: int) -> Tensor:
     squares = torch.where(mask, 0.0, float(reach**2))
     for axis in range(mask.ndim):
         before = squares.clone()
+        raised = torch.empty_like(squares)
         for k in range(1, min(reach, mask.shape[axis])):
             n = mask.shape[axis] - k
             for here, there in ((0, k), (k, 0)):
-                target = squares.narrow(axis, here, n)
-                torch.minimum(target, before.narrow(axis, there, n) + float(k**2), out=target)
+                target, sum_ = squares.narrow(axis, here, n), raised.narrow(axis, here, n)
+                torch.add(before.narrow(axis, there, n), float(k**2), out=sum_)
+                torch.minimum(target, sum_, out=target)
     return squares.sqrt()
 
 
@@ -124,6 +128,14 @@ def signed_distance(mask: Tensor, reach: int) -> Tensor:
 def _zyx(image: Any) -> Tensor:
     values = torch.from_numpy(image.get_fdata(dtype=np.float32)).permute(2, 1, 0).contiguous()
     return values / values.max()
+
+
+def _bounding_box(mask: Tensor, margin: int = 3) -> tuple[slice, slice, slice]:
+    found = mask.nonzero()
+    low = (found.amin(0) - margin).clamp_min(0).tolist()
+    high = (found.amax(0) + margin + 1).tolist()
+    z, y, x = (slice(a, b) for a, b in zip(low, high, strict=True))
+    return z, y, x
 
 
 def _sulci(surface: Tensor) -> Tensor:

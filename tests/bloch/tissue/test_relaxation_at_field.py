@@ -102,7 +102,7 @@ def test_extrapolation_warns_and_names_the_tissue(B0: float, name: str) -> None:
 
 @pytest.mark.parametrize("B0", [0.0, -1.5, 64.0, float("nan")])
 def test_impossible_field_is_refused(B0: float) -> None:
-    with pytest.raises(ValueError, match="from 0.01 to 7"):
+    with pytest.raises(ValueError, match=r"from 0\.01 to 7"):
         tissues_at(B0)
 
 
