@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +68,7 @@ def simulate_command(
     noise_readouts: Annotated[int, typer.Option(min=1, help="Length of the noise scan.")] = 32,
     variation: Annotated[float, typer.Option(min=0, help="Strength of texture, phase and unequal channels.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 0,
+    true_maps: Annotated[bool, typer.Option(help="Keep the coils' sensitivity maps with the truth.")] = True,
     preview: Annotated[Path | None, typer.Option(help="Picture of the truth (png).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -104,9 +106,11 @@ def simulate_command(
             seed=seed,
             variation=variation,
         )
-        write_mrd(output, scan)
         if preview is not None:
             write_preview(preview, scan)
+        if not true_maps:
+            scan = replace(scan, truth={name: v for name, v in scan.truth.items() if name != "sensitivity_maps"})
+        write_mrd(output, scan)
     level = f"voxel SNR {snr:.3g}" if noise else "no noise"
     console.print(f"{output}: {len(scan.lines)} readouts of {coils} coils at {field} T, {level}", highlight=False)
 

@@ -102,13 +102,15 @@ def volume_coil(*, radius: float = 0.14, B0_direction: Vector = (0.0, 0.0, 1.0))
     z = torch.tensor((0.0, 0.0, 1.0), dtype=torch.float64)
     if abs(B0_direction[2]) < 0.5:
         turns = torch.linspace(-1.0, 1.0, 8, dtype=torch.float64).reshape(-1, 1) * radius
-        positions, normals, wiring = turns * z, z.expand(8, 3), [1.0] * 8
+        positions, normals = turns * z, z.expand(8, 3)
+        wiring = torch.ones(1, 8, dtype=torch.complex128)
     else:
         normals = torch.stack((e1, e1, e2, e2))
         side = torch.tensor((-0.5, 0.5, -0.5, 0.5), dtype=torch.float64).reshape(-1, 1) * radius
-        positions, wiring = side * normals, [1.0, 1.0, 1.0j, 1.0j]
+        positions = side * normals
+        wiring = torch.tensor([[1, 1, 1j, 1j]], dtype=torch.complex128)
     radii = torch.full((len(normals),), radius, dtype=torch.float64)
-    return CoilArray(positions, normals.clone(), radii, torch.tensor([wiring], dtype=torch.complex128))
+    return CoilArray(positions, normals.clone(), radii, wiring)
 
 
 def sensitivities(array: CoilArray, points: Tensor, *, B0_direction: Vector = (0.0, 0.0, 1.0)) -> Tensor:

@@ -73,7 +73,8 @@ def test_a_point_has_the_phase_of_its_place(matrix: tuple[int, int, int]) -> Non
     turns = turns + (ky - matrix[1] // 2)[:, None] / encoding.field_of_view[1] * r[1] + kx * r[0]
     magnetisation = float(magnetisation_image(Phantom(torch.ones(1, 1, 1, 1), ("csf",), voxel), PROTOCOL, 0.1))
     fine_voxels = 4 if matrix[0] == 1 else 8  # one of these in an encoded voxel holds the point
-    expected = magnetisation / fine_voxels / math.sqrt(math.prod(matrix)) * S[:, None] * np.exp(-2j * np.pi * turns)[:, None]
+    amplitude = magnetisation / fine_voxels / math.sqrt(math.prod(matrix)) * S[:, None]
+    expected = amplitude * np.exp(-2j * np.pi * turns)[:, None]
     np.testing.assert_allclose(scan.samples, expected, rtol=1e-4, atol=1e-5 * abs(expected).max())
 
 
@@ -86,13 +87,15 @@ def test_a_ball_appears_where_the_geometry_says(directions: np.ndarray) -> None:
     phase = random_phase(torch.Generator(), strength=0.0)
     excited = ExcitedObject(torch.from_numpy(blob), (2e-3, 2e-3, 2e-3), phase)
     encoding = replace(encoding_of((18, 19, 16), (6e-3, 6e-3, 7e-3)), centres=centre[None], directions=directions)
-    weight = ideal_image(excited, encoding)[0].abs().numpy()
+    image = ideal_image(excited, encoding)[0]
+    total = complex(image.sum()) * math.prod(encoding.voxel_size)
+    assert total == pytest.approx((2 * math.pi) ** 1.5 * 0.008**3, rel=1e-3)
+    weight = image.abs().numpy()
     weight[weight < 0.05] = 0
     index = np.stack(np.meshgrid(*[np.arange(n) - n // 2 for n in weight.shape], indexing="ij"), -1)
     centroid = (index * weight[..., None]).sum((0, 1, 2)) / weight.sum()
     found = centre + (centroid * encoding.voxel_size) @ directions
     np.testing.assert_allclose(found, place, atol=4e-4)
-    assert weight.max() == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("matrix", [(1, 30, 25), (1, 29, 24)])
@@ -101,11 +104,13 @@ def test_an_independent_fourier_transform_gives_truth_times_sensitivities(matrix
     scan = simulate(box(), PROTOCOL, Scanner(0.064, loop_array(4)), encoding, seed=5)
     found = reconstruct(sorted_kspace(scan), matrix[2])
     expected = scan.truth["image"][:, None] * scan.truth["sensitivity_maps"]
-    assert np.linalg.norm(found - expected) < 0.03 * np.linalg.norm(expected)
+    # Cutting k-space before or after the coils is not quite the same at hard edges.
+    assert np.linalg.norm(found - expected) < 0.05 * np.linalg.norm(expected)
 
 
 def test_the_true_image_has_the_tissues_signal_and_the_objects_phase() -> None:
-    scan = simulate(box(), PROTOCOL, Scanner(0.064, volume_coil()), encoding_of((1, 40, 40), (5e-3, 4e-3, 4e-3)), variation=0)
+    encoding = encoding_of((1, 40, 40), (5e-3, 4e-3, 4e-3))
+    scan = simulate(box(), PROTOCOL, Scanner(0.064, volume_coil()), encoding, variation=0)
     image = scan.truth["image"][0, 0]
     whole = Phantom(torch.ones(1, 1, 1, 1), ("grey_matter",), (5e-3, 2e-3, 2e-3))
     grey = float(magnetisation_image(whole, PROTOCOL, 0.064))
@@ -128,7 +133,7 @@ def test_a_thick_slice_holds_the_mean_of_its_planes() -> None:
     encoding = encoding_of((1, 16, 16), (6e-3, 8e-3, 8e-3))  # planes 2, 3, 4
     image = simulate(phantom, PROTOCOL, Scanner(0.064, volume_coil()), encoding, variation=0).truth["image"]
     whole = float(magnetisation_image(Phantom(torch.ones(1, 1, 1, 1), ("csf",), (1, 1, 1)), PROTOCOL, 0.064))
-    assert abs(image[0, 0, 8, 8]) == pytest.approx(whole * 1.5 / 3, rel=0.05)
+    assert abs(image[0, 0, 6:10, 6:10]).mean() == pytest.approx(whole * 1.5 / 3, rel=0.03)
 
 
 @pytest.mark.parametrize("oversampling", [1, 2, 3])
@@ -155,7 +160,8 @@ def test_noise_scan_and_data_have_the_covariance_that_the_truth_says() -> None:
     expected = noisy.truth["noise_covariance"]
     for noise in (noisy.noise, noisy.samples - clean.samples):
         flat = noise.swapaxes(0, 1).reshape(3, -1)
-        np.testing.assert_allclose(flat @ flat.conj().T / (2 * flat.shape[1]), expected, atol=0.04 * abs(expected).max())
+        found = flat @ flat.conj().T / (2 * flat.shape[1])
+        np.testing.assert_allclose(found, expected, atol=0.04 * abs(expected).max())
     assert clean.noise.size == 0
 
 

@@ -27,8 +27,8 @@ def test_variable_density_has_the_lines_asked_for_most_of_them_near_the_centre(s
         mask = variable_density(shape, 3, rng=np.random.default_rng(seed))
         assert mask.sum() == round(mask.size / 3)
         count += mask
-    quarter = shape[1] // 4
-    assert count[:, shape[1] // 2 - quarter // 2 : shape[1] // 2 + quarter // 2].mean() > 1.5 * count[:, :quarter].mean()
+    eighth, middle = shape[1] // 8, shape[1] // 2
+    assert count[:, middle - eighth : middle + eighth].mean() > 1.5 * count[:, : 2 * eighth].mean()
 
 
 def test_variable_density_follows_its_seed() -> None:

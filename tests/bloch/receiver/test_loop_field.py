@@ -18,7 +18,7 @@ from bloch.receiver.loop_field import (
 POSITION = torch.tensor([[0.01, -0.02, 0.03]], dtype=torch.float64)
 NORMAL = torch.nn.functional.normalize(torch.tensor([[0.3, -0.5, 0.8]], dtype=torch.float64), dim=-1)
 RADIUS = torch.tensor([0.07], dtype=torch.float64)
-POINTS = torch.tensor([[0.0, 0.0, 0.0], [0.05, 0.02, -0.04], [-0.03, 0.09, 0.06], [0.2, -0.1, 0.15]], dtype=torch.float64)
+POINTS = torch.tensor([[0, 0, 0], [0.05, 0.02, -0.04], [-0.03, 0.09, 0.06], [0.2, -0.1, 0.15]], dtype=torch.float64)
 
 
 def field(points: Tensor) -> Tensor:
