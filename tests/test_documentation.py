@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import pirecon
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = (".", "docs", "docs/decisions", "experiments/*")
 PAGES = sorted(page for folder in FOLDERS for page in REPOSITORY.glob(f"{folder}/*.md"))
@@ -34,4 +36,5 @@ def test_version_and_licence_are_the_same_everywhere() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     citation = dict(re.findall(r"^(version|license): (.+)$", (REPOSITORY / "CITATION.cff").read_text(), re.MULTILINE))
     assert citation == {"version": project["version"], "license": project["license"]}
+    assert project["version"] == pirecon.__version__
     assert project["version"] in (REPOSITORY / "docs" / "changelog.md").read_text(encoding="utf-8")
