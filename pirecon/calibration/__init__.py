@@ -1,5 +1,6 @@
 """What the receive channels are: their noise, and where each of them is sensitive."""
 
+from pirecon.calibration.channels import mix_kspace_channels
 from pirecon.calibration.coil_compression import compress_coils, compression_matrix
 from pirecon.calibration.espirit import Espirit, espirit
 from pirecon.calibration.noise_covariance import NoiseCovariance, covariance_from_kspace, covariance_from_noise_scan
@@ -16,5 +17,6 @@ __all__ = [
     "covariance_from_noise_scan",
     "espirit",
     "estimate_sensitivity_maps",
+    "mix_kspace_channels",
     "prewhiten",
 ]

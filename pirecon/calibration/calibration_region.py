@@ -10,25 +10,20 @@ from pirecon.rawdata.kspace import KSpace
 LARGEST_REGION = 24  # samples on each axis: more of them hold noise, not coil information
 
 
-def find_calibration_region(kspace: KSpace, *, largest: int = LARGEST_REGION) -> tuple[slice, slice, slice]:
+def find_calibration_region(kspace: KSpace, *, largest: int = LARGEST_REGION) -> tuple[slice, slice, slice] | None:
     """The largest block, up to ``largest`` on each axis, that holds the peak of k-space and no gap.
 
-    It is grown from the strongest measured sample (of all coils and batch entries together, smoothed over neighbours), which
-    need not be where the header puts the centre.
+    It is grown from the strongest measured sample (all coils and batch entries together, smoothed over neighbours),
+    which need not be where the header puts the centre.
 
     Returns:
-        Slices of ``(kz, ky, kx)``. One sample wide on an axis whose neighbours were not measured.
-
-    Raises:
-        ValueError: no sample was measured in all batch entries.
+        Slices of ``(kz, ky, kx)``, one sample wide on an axis whose neighbours were not measured; ``None`` if no sample
+        was measured in all batch entries.
     """
     measured = (kspace.weights > 0).reshape(-1, *kspace.weights.shape[-3:]).all(dim=0)
     if not bool(measured.any()):
-        raise ValueError(
-            "no k-space sample was measured in every slice, contrast and repetition alike, so there is no common "
-            "calibration region; give separate calibration data"
-        )
-    low = list(find_peak(kspace))
+        return None
+    low = list(_strongest(kspace, measured))
     high = [i + 1 for i in low]
     growing = True
     while growing:
@@ -41,14 +36,18 @@ def find_calibration_region(kspace: KSpace, *, largest: int = LARGEST_REGION) ->
 
 
 def find_peak(kspace: KSpace) -> tuple[int, int, int]:
-    """Index ``(kz, ky, kx)`` of the strongest measured sample, smoothed over its neighbours, of all coils and batch entries."""
+    """Index ``(kz, ky, kx)`` of the strongest sample of all coils and batch entries, smoothed over its neighbours."""
+    return _strongest(kspace, torch.ones(kspace.data.shape[-3:], dtype=torch.bool, device=kspace.data.device))
+
+
+def _strongest(kspace: KSpace, among: Tensor) -> tuple[int, int, int]:
     data = kspace.data.abs()
-    energy = (data / data.max().clamp(min=torch.finfo(data.dtype).tiny)).square().reshape(-1, *data.shape[-3:]).sum(dim=0)
+    relative = data / data.max().clamp(min=torch.finfo(data.dtype).tiny)
+    energy = relative.square().reshape(-1, *data.shape[-3:]).sum(dim=0)
     width = [3 if n > 2 else 1 for n in energy.shape]  # a spike of interference is one sample wide
     smooth = torch.nn.functional.avg_pool3d(energy[None, None], width, stride=1, padding=[w // 2 for w in width])[0, 0]
-    measured = (kspace.weights > 0).reshape(-1, *kspace.weights.shape[-3:]).all(dim=0)
-    index = torch.where(measured, smooth, -torch.ones_like(smooth)).argmax()
-    z, y, x = (int(i) for i in torch.unravel_index(index, measured.shape))
+    index = torch.where(among, smooth, -torch.ones_like(smooth)).argmax()
+    z, y, x = (int(i) for i in torch.unravel_index(index, among.shape))
     return z, y, x
 
 

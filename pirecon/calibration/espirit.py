@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pirecon.calibration.interpolation import coarse_positions, interpolate_grid
 
-POINTS_PER_KERNEL_SAMPLE = 4  # of the coarse grid: eigenvectors are as smooth as the kernels, finer grids change nothing
+POINTS_PER_KERNEL_SAMPLE = 4  # of the coarse grid; eigenvectors vary as slowly as the kernels' transform
 
 
 def espirit(
@@ -28,12 +28,14 @@ def espirit(
     All windows x of ``kernel_width`` samples (over all coils) of the calibration region span a subspace
     Σ x xᴴ = U s² Uᴴ. Noise of standard deviation σ = 1 alone gives singular values up to e = √2 (√windows + √window
     size), the Marchenko–Pastur edge, so each vector counts with the weight max(0, 1 − e²/s²): nothing needs tuning at
-    any SNR. Averaging the weighted projector U w Uᴴ over the positions in the window makes it a convolution, and the Fourier
-    transform of that one Hermitian coil × coil matrix a voxel. Its eigenvalue is near 1 where there is signal.
+    any SNR. Averaging the weighted projector U w Uᴴ over the positions in the window makes it a convolution, and the
+    Fourier transform of that is one Hermitian coil × coil matrix G a voxel, with an eigenvalue near 1 where there is
+    signal. It is computed on a grid of 4 points a kernel sample and interpolated, which changes nothing that matters:
+    G has no higher frequencies than the kernel.
 
     Args:
-        calibration: complex ``(*batch, coil, kz, ky, kx)``, fully sampled, in SNR units. The k-space step is that of the
-            image; where the region lies in k-space does not matter. Maps are estimated for each batch entry.
+        calibration: complex ``(*batch, coil, kz, ky, kx)``, fully sampled, in SNR units. The k-space step is that of
+            the image; where the region lies in k-space does not matter. Each batch entry gets maps of its own.
         matrix: voxels ``(z, y, x)`` of the maps, over the same field of view.
         kernel_width: samples of the window on each axis (at most half of the region).
         threshold: least singular value, relative to the largest; matters only at very high SNR.
@@ -42,14 +44,15 @@ def espirit(
             takes it from the SNR: 1 − 2.5 e / s_max.
 
     Returns:
-        Complex ``(*batch, n_sets, coil, z, y, x)``, root-sum-of-squares 1 within the object. The phase is that of a virtual
-        coil, the sum of the coils that the calibration data are strongest in.
+        Complex ``(*batch, n_sets, coil, z, y, x)``, root-sum-of-squares 1 within the object, zero where no signal
+        stands out of the noise. The phase is relative to a virtual coil, the combination of coils with most energy.
 
     Raises:
         ValueError: the shapes do not fit, or ``n_sets`` is not between 1 and the number of coils.
 
     Source: Uecker M. et al., Magn Reson Med 71:990 (2014); weights in place of a threshold as in Iyer S. et al., Magn
-        Reson Med 84:3423 (2020); edge of a noise matrix's singular values: Marchenko V. A., Pastur L. A., Math USSR Sb 1:457 (1967).
+        Reson Med 84:3423 (2020); edge of a noise matrix's singular values: Marchenko V. A., Pastur L. A.,
+        Math USSR Sb 1:457 (1967).
     """
     return espirit_shared(calibration.unsqueeze(-5), matrix, Espirit(kernel_width, threshold, n_sets, crop))
 
@@ -74,10 +77,13 @@ def espirit_shared(calibration: Tensor, matrix: Sequence[int], settings: Espirit
     flat = calibration.reshape(-1, *calibration.shape[-5:])
     width = tuple(min(settings.kernel_width, (n + 1) // 2) for n in region)
     maps = flat.new_zeros(flat.shape[0], settings.n_sets, n_coils, *matrix)
-    for i, entry in enumerate(flat):  # one by one: a batch of large eigenvalue problems is no faster and needs the memory
+    for i, entry in enumerate(flat):  # a batch of large eigenvalue problems is no faster, and takes more memory
         kernel, noise_to_signal = _projector_kernel(entry, width, settings.threshold)
-        crop = 1 - min(0.4, 2.5 * noise_to_signal) if settings.crop is None else settings.crop
-        coarse = [coarse_positions(n, POINTS_PER_KERNEL_SAMPLE * (2 * w - 1)) for n, w in zip(matrix, width, strict=True)]
+        if noise_to_signal >= 1:
+            continue
+        crop = 1 - min(1.0, 2.5 * noise_to_signal) if settings.crop is None else settings.crop
+        most = [POINTS_PER_KERNEL_SAMPLE * (2 * w - 1) for w in width]
+        coarse = [coarse_positions(n, m) for n, m in zip(matrix, most, strict=True)]
         vectors, values = _eigenvectors(kernel, coarse, settings.n_sets)
         vectors = _refer_phase(vectors, _dominant_coil(entry))
         vectors = interpolate_grid(vectors, coarse, matrix)
@@ -88,7 +94,7 @@ def espirit_shared(calibration: Tensor, matrix: Sequence[int], settings: Espirit
 
 
 def _projector_kernel(calibration: Tensor, width: tuple[int, ...], threshold: float) -> tuple[Tensor, float]:
-    """Kernel H_cd[m] of the projector as a convolution ``(coil, coil, 2w−1, 2w−1, 2w−1)``, and edge / largest singular value.
+    """The projector as a convolution H ``(coil, coil, 2w−1, 2w−1, 2w−1)``, and edge / largest singular value.
 
     For windows at k and l: y_c[q] = Σ_{d,m} H_cd[m] y_d[q − m] with H_cd[m] = 1/K Σ_{k−l=m} (U w Uᴴ)_(c,k),(d,l).
     """
@@ -105,7 +111,8 @@ def _projector_kernel(calibration: Tensor, width: tuple[int, ...], threshold: fl
     kept = weights > 0
     vectors = vectors[:, kept]
     projector = (vectors * weights[kept]) @ vectors.mH
-    return _sum_over_positions(projector, n_coils, width), min(1.0, float(edge / singular[-1]))
+    noise_to_signal = float(edge / singular[-1].clamp(min=torch.finfo(edge.dtype).tiny))
+    return _sum_over_positions(projector, n_coils, width), noise_to_signal
 
 
 def _sum_over_positions(projector: Tensor, n_coils: int, width: tuple[int, ...]) -> Tensor:
@@ -123,7 +130,13 @@ def _sum_over_positions(projector: Tensor, n_coils: int, width: tuple[int, ...])
 
 
 def _eigenvectors(kernel: Tensor, grid: list[Tensor], n_sets: int) -> tuple[Tensor, Tensor]:
-    """Leading eigenvectors ``(set, coil, z, y, x)`` and eigenvalues ``(set, z, y, x)`` of Σ_m H[m] exp(2πi m·r), r on ``grid``."""
+    """Leading eigenvectors ``(set, coil, z, y, x)`` and eigenvalues ``(set, z, y, x)`` of G(r) = Σ_m H[m] exp(2πi m·r).
+
+    Args:
+        kernel: H, complex ``(coil, coil, 2w−1, 2w−1, 2w−1)``.
+        grid: positions r on the axes z, y, x, in fields of view.
+        n_sets: number of eigenvectors a voxel.
+    """
     phases = []
     for r, n in zip(grid, kernel.shape[2:], strict=True):
         m = torch.arange(n, device=kernel.device) - n // 2
@@ -165,6 +178,6 @@ def _check(calibration: Tensor, matrix: Sequence[int], n_sets: int) -> None:
         )
     if not 1 <= n_sets <= calibration.shape[-4]:
         raise ValueError(
-            f"{n_sets} sets of maps were asked for with {calibration.shape[-4]} coils: ask for 1, or 2 where the object is "
-            "larger than the field of view"
+            f"{n_sets} sets of maps were asked for with {calibration.shape[-4]} coils: ask for 1, or 2 where the "
+            "object is larger than the field of view"
         )

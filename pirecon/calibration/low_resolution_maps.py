@@ -11,10 +11,10 @@ from pirecon.algebra.fft import centred_ifft, crop_or_pad_centre
 
 
 def low_resolution_maps(kspace: Tensor, matrix: Sequence[int], *, peak: Sequence[int], width: int = 16) -> Tensor:
-    """S_c = y_c / √Σ|y_c|² of the images y_c of a Hann-windowed neighbourhood of the k-space peak, relative to a virtual coil.
+    """S_c = y_c / √Σ|y_c|² of the images y_c of a Hann-windowed neighbourhood of the k-space peak.
 
-    In the phase, the virtual coil is the dominant eigenvector of the coils' covariance. Where samples are missing even there,
-    the images are aliased and so are the maps.
+    The phase is relative to a virtual coil, the dominant eigenvector of the coils' covariance. Where samples are
+    missing even there, the images are aliased and so are the maps.
 
     Args:
         kspace: complex ``(shared, coil, kz, ky, kx)``, zero where nothing was measured.
@@ -36,6 +36,7 @@ def low_resolution_maps(kspace: Tensor, matrix: Sequence[int], *, peak: Sequence
     images = centred_ifft(crop_or_pad_centre(windowed, matrix), (-3, -2, -1))  # (shared, coil, z, y, x)
     covariance = torch.einsum("sczyx,sdzyx->cdzyx", images, images.conj())
     virtual = torch.linalg.eigh(covariance.sum(dim=(-3, -2, -1)))[1][:, -1]
-    maps = torch.einsum("cdzyx,d->czyx", covariance, virtual)  # one step of the power method; phase zero for the virtual coil
+    # One step of the power method from the virtual coil, which then sees phase zero everywhere.
+    maps = torch.einsum("cdzyx,d->czyx", covariance, virtual)
     norm = maps.abs().square().sum(dim=0, keepdim=True).sqrt()
     return (maps / norm.clamp(min=torch.finfo(norm.dtype).tiny)).unsqueeze(0)

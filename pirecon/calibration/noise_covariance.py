@@ -22,8 +22,8 @@ class NoiseCovariance:
     """Covariance of the noise of a single measurement (before averaging).
 
     Attributes:
-        matrix: complex128 ``(coil, coil)``, ½ E[n nᴴ] for the complex noise n of one k-space sample of the imaging data,
-            in the raw file's unit squared. The half is there because real and imaginary part share E[|n|²] equally:
+        matrix: complex128 ``(coil, coil)``, ½ E[n nᴴ] for the complex noise n of one k-space sample of the imaging
+            data, in the raw file's unit squared. The half is there as real and imaginary part share E[|n|²] equally:
             with ``matrix = L Lᴴ`` the noise L⁻¹ n has standard deviation 1 in its real *and* 1 in its imaginary part.
         source: where the matrix comes from and what was assumed, in a sentence.
     """
@@ -43,7 +43,8 @@ def covariance_from_noise_scan(
 
     Args:
         samples: complex noise ``(coil, n)``, readout after readout.
-        bandwidth_ratio: dwell time of the imaging scan over dwell time of the noise scan.
+        bandwidth_ratio: dwell time of the imaging scan over dwell time of the noise scan (the inverse of
+            :func:`pirecon.rawdata.noise_dwell_time_ratio`).
         receiver_noise_bandwidth: mean noise power over noise power in the centre of the band (MRD header:
             ``relativeReceiverNoiseBandwidth``). ``None`` measures it in the spectrum of ``samples``.
 
@@ -93,7 +94,7 @@ def relative_noise_bandwidth(samples: Tensor) -> float:
         return 1.0
     power = power / power.mean(dim=-1, keepdim=True)
     centre = power[:, length // 4 : length // 4 + length // 2].mean()
-    standard_error = 1 / math.sqrt(power.shape[0] * n_segments * length)  # of centre, whose other half is not independent
+    standard_error = 1 / math.sqrt(power.shape[0] * n_segments * length)
     return float(1 / centre) if centre - 1 > 3 * standard_error else 1.0
 
 
@@ -101,12 +102,12 @@ def covariance_from_kspace(kspace: KSpace) -> NoiseCovariance:
     """Estimate the noise from the imaging data itself, where there is no noise scan.
 
     The readout is sampled in full, so its Fourier transform separates the object from the air beside it, whatever the
-    sampling of the phase encoding: the columns with the least median power hold noise, and signal at most in the central
-    lines. They are taken in bands of neighbouring lines. In each band the median of |n|² (ln 2 of its mean, for one
-    channel) measures the level; the bands' mean, large values cut, is the noise power. Signal that remains in a few samples or bands
-    changes neither. The channels' correlation is the fixed point of Σ = C/N Σ n nᴴ / (nᴴ Σ⁻¹ n), which does not see
-    the samples' size. The corners of k-space alone would not do: published low-field data is often filtered, and the
-    corners then hold a half of the noise that the image has.
+    sampling of the phase encoding: the columns with the least power hold noise, and signal at most in the central
+    lines. In each of 16 bands of neighbouring lines the median of |n|² (ln 2 of the mean, for one channel) measures
+    the level, which signal in a few samples does not change; the mean over the bands, large values cut, is the noise
+    power. The channels' correlation is the fixed point of Σ = C/N Σ n nᴴ / (nᴴ Σ⁻¹ n), which does not see the
+    samples' size. The corners of k-space alone would not do: low-field data is often filtered before it is stored, and
+    the corners of the published 0.055 T brains have half the standard deviation of their images' background.
 
     Args:
         kspace: not whitened; ``data`` in any unit.
@@ -123,8 +124,9 @@ def covariance_from_kspace(kspace: KSpace) -> NoiseCovariance:
     noise = noise[:, alive]
     if noise.shape[1] == 0 or noise.shape[0] < 8 * noise.shape[1]:
         raise ValueError(
-            f"the noise cannot be estimated: {noise.shape[0]} samples beside the object in {noise.shape[1]} of {n_coils} "
-            "channels that hold data; measure a noise scan, or check that the file holds more than a few readouts"
+            f"the noise cannot be estimated from {noise.shape[0]} samples beside the object in {noise.shape[1]} of "
+            f"{n_coils} channels that hold data; measure a noise scan, or check that the file holds more than a few "
+            "readouts"
         )
     scale = noise.abs().square().median(dim=0).values.sqrt()
     shape = _correlation(noise / scale)
@@ -133,8 +135,8 @@ def covariance_from_kspace(kspace: KSpace) -> NoiseCovariance:
     index = torch.nonzero(alive).squeeze(1)
     matrix[index[:, None], index[None, :]] = block
     source = (
-        f"no noise scan: estimated from {noise.shape[0]} samples of the imaging data, the {n_columns} columns along the "
-        "readout with the least signal"
+        f"no noise scan: estimated from {noise.shape[0]} samples of the imaging data, the {n_columns} columns along "
+        "the readout with the least signal"
     )
     if unevenness > 2:
         source += (
@@ -147,28 +149,37 @@ def covariance_from_kspace(kspace: KSpace) -> NoiseCovariance:
 def _air_samples(kspace: KSpace) -> tuple[Tensor, Tensor, int]:
     """Samples ``(sample, coil)`` of the columns with least signal, each sample's band of lines, number of columns."""
     weights = kspace.weights.expand(*kspace.data.shape[:-4], 1, *kspace.data.shape[-3:])
-    filled = (weights > 0).double().mean(dim=-1).squeeze(-3)  # (*batch, kz, ky): fraction of the readout that was measured
+    filled = (weights > 0).double().mean(dim=-1).squeeze(-3)  # (*batch, kz, ky), fraction of each readout
     if not bool((filled > 0).any()):
         raise ValueError("the noise cannot be estimated: no k-space sample was measured (all weights are zero)")
-    columns = centred_ifft((weights * kspace.data).to(torch.complex128), (-1,)).movedim(-4, -1)  # (*batch, kz, ky, x, coil)
-    measured = filled > 0
+    white = (weights * kspace.data).to(torch.complex128)
+    columns = centred_ifft(white, (-1,)).movedim(-4, -1)  # (*batch, kz, ky, x, coil)
+    measured = (filled > 0) & (kspace.data != 0).any(dim=-1).any(dim=-3)  # zeros are no noise
     lines = columns[measured] / filled[measured].sqrt()[:, None, None]  # (line, x, coil)
     ky = torch.arange(filled.shape[-1], device=filled.device).expand(filled.shape)[measured]
     lines, ky = lines[ky.argsort(stable=True)], ky.sort().values
     channel_power = lines.abs().square().mean(dim=(0, 1)).clamp(min=torch.finfo(torch.float64).tiny)
-    level = (lines.abs().square() / channel_power).mean(dim=(0, 2))  # (x,)
-    quiet, loud = level.quantile(0.1), level.quantile(0.9)
-    # A third of the way (in decibels) to the object keeps its columns out at low SNR, where they are little louder than air.
-    air = level <= torch.minimum(AIR_LEVEL * quiet, quiet ** (2 / 3) * loud ** (1 / 3))
+    power = (lines.abs().square() / channel_power).mean(dim=-1)  # (line, x)
+    air = _quiet_columns(power.mean(dim=0), power.std(dim=0) / math.sqrt(power.shape[0]))
     n_bands = min(N_BANDS, lines.shape[0])
     band = torch.arange(lines.shape[0], device=ky.device) * n_bands // lines.shape[0]
     n_columns = int(air.sum())
     return lines[:, air].flatten(0, 1), band.repeat_interleave(n_columns), n_columns
 
 
+def _quiet_columns(level: Tensor, standard_error: Tensor) -> Tensor:
+    """Which columns count as air, from their mean power and its standard error, both ``(x,)``."""
+    quiet, loud = level.quantile(0.1), level.quantile(0.9)
+    # A third of the way (in decibels) to the object: at low SNR its columns are little louder than air.
+    limit = torch.minimum(AIR_LEVEL * quiet, quiet ** (2 / 3) * loud ** (1 / 3))
+    # Columns that differ by chance all belong: the quiet half of pure noise would be too quiet.
+    spread = standard_error[level <= quiet].median().nan_to_num()
+    return level <= torch.maximum(limit, quiet + 4.5 * spread)
+
+
 def _correlation(noise: Tensor, iterations: int = 30) -> Tensor:
     """Tyler's fixed point for samples ``(sample, coil)``, with diagonal mean 1."""
-    n, n_coils = noise.shape
+    n_coils = noise.shape[1]
     eye = torch.eye(n_coils, dtype=noise.dtype, device=noise.device)
     unit = noise / noise.norm(dim=1, keepdim=True).clamp(min=torch.finfo(torch.float64).tiny)
     shape = eye
@@ -182,7 +193,7 @@ def _correlation(noise: Tensor, iterations: int = 30) -> Tensor:
 
 
 def _power(noise: Tensor, shape: Tensor, band: Tensor) -> tuple[float, float]:
-    """E[nᴴ Σ⁻¹ n] / C for samples ``(sample, coil)`` from the bands' medians, and the largest over the smallest of them."""
+    """E[nᴴ Σ⁻¹ n] / C of samples ``(sample, coil)`` from the bands' medians, and the largest over the smallest."""
     n_coils = noise.shape[1]
     loaded = shape + 1e-9 * torch.eye(n_coils, dtype=shape.dtype, device=shape.device)
     distance = (noise.conj() * torch.linalg.solve(loaded, noise.T).T).sum(dim=1).real

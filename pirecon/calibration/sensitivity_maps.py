@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pirecon.calibration.calibration_region import find_calibration_region, find_peak
+from pirecon.calibration.calibration_region import LARGEST_REGION, find_calibration_region, find_peak
 from pirecon.calibration.espirit import Espirit, espirit_shared
 from pirecon.calibration.low_resolution_maps import low_resolution_maps
 from pirecon.rawdata.kspace import KSpace
@@ -21,8 +21,8 @@ class SensitivityMaps:
     """Receive sensitivities, relative to the root-sum-of-squares of all coils.
 
     Attributes:
-        maps: complex ``(*batch, set, coil, z, y, x)``, no unit; batch axes as in the k-space, 1 where shared. Root-sum-of-
-            squares over coils is 1 within the object and falls to 0 outside (one coil: 1 everywhere).
+        maps: complex ``(*batch, set, coil, z, y, x)``, no unit; batch axes as in the k-space, 1 where shared. The
+            root-sum-of-squares over coils is 1 within the object and falls to 0 outside (one coil: 1 everywhere).
         source: how they were found, in a sentence.
     """
 
@@ -36,8 +36,8 @@ def estimate_sensitivity_maps(
     """ESPIRiT maps from separate or embedded calibration lines; one set of maps a slice.
 
     One coil: a map of ones, which leaves the coil's phase in the image. Several contrasts, repetitions, phases and
-    sets share their maps. Without a fully sampled block the samples of all repetitions are put together; if there is none
-    even then, the maps are low-resolution images over their root-sum-of-squares.
+    sets share their maps. Without a fully sampled block the samples of all repetitions are put together; if there is
+    none even then, the maps are low-resolution images over their root-sum-of-squares.
 
     Args:
         kspace: prewhitened imaging data.
@@ -57,22 +57,33 @@ def estimate_sensitivity_maps(
     candidates = _candidates(kspace, calibration)
     for data, name in candidates:
         region = find_calibration_region(data)
+        if region is None:
+            continue
         size = [s.stop - s.start for s in region]
-        if all(n >= min(SMALLEST_REGION, whole) for n, whole in zip(size, data.data.shape[-3:], strict=True)):
-            # Where lines were averaged less often the noise is above 1, which the factor takes back.
-            block = data.data[(..., *region)] * data.weights[(..., *region)].amin()
-            maps = espirit_shared(block, matrix, settings or Espirit())
-            source = f"ESPIRiT from {size[0]} × {size[1]} × {size[2]} (kz, ky, kx) fully sampled {name}"
-            break
-    else:
-        data, name = candidates[0] if calibration is not None else candidates[-1]
-        peak = find_peak(data)
-        maps = torch.stack([low_resolution_maps(entry, matrix, peak=peak) for entry in data.data])
-        source = (
-            f"no calibration region: low-resolution images of the {name} over their root-sum-of-squares, which are aliased "
-            f"if the centre was undersampled as well; acquire at least {SMALLEST_REGION}, better 24 neighbouring central lines"
-        )
+        if any(n < min(SMALLEST_REGION, whole) for n, whole in zip(size, data.data.shape[-3:], strict=True)):
+            continue
+        # Where lines were averaged less often the noise is above 1, which the factor takes back.
+        block = data.data[(..., *region)] * data.weights[(..., *region)].amin()
+        maps = espirit_shared(block, matrix, settings or Espirit())
+        source = f"ESPIRiT from {size[0]} × {size[1]} × {size[2]} (kz, ky, kx) fully sampled {name}"
+        silent = [i for i, entry in enumerate(maps) if not bool((entry != 0).any())]
+        if silent:
+            maps[silent] = _low_resolution(data, silent, matrix)
+            source += f"; slices {silent} have no signal above the noise there and got low-resolution images instead"
+        return SensitivityMaps(maps.reshape(*batch, *maps.shape[1:]), source)
+    data, name = candidates[0] if calibration is not None else candidates[-1]
+    maps = _low_resolution(data, range(data.data.shape[0]), matrix)
+    source = (
+        f"no calibration region: low-resolution images of the {name} over their root-sum-of-squares, which are aliased "
+        f"if the centre of k-space was undersampled as well; acquire at least {SMALLEST_REGION}, better "
+        f"{LARGEST_REGION} neighbouring central lines"
+    )
     return SensitivityMaps(maps.reshape(*batch, *maps.shape[1:]), source)
+
+
+def _low_resolution(kspace: KSpace, slices: Sequence[int], matrix: tuple[int, ...]) -> Tensor:
+    peak = find_peak(kspace)
+    return torch.stack([low_resolution_maps(kspace.data[i], matrix, peak=peak) for i in slices])
 
 
 def _candidates(kspace: KSpace, calibration: KSpace | None) -> list[tuple[KSpace, str]]:
@@ -123,20 +134,20 @@ def _check(kspace: KSpace, calibration: KSpace | None, matrix: tuple[int, ...]) 
         return
     if calibration.data.shape[-4] != kspace.data.shape[-4]:
         raise ValueError(
-            f"the calibration data have {calibration.data.shape[-4]} channels and the imaging data {kspace.data.shape[-4]}: "
-            "they must come from the same receive array and be compressed with the same matrix"
+            f"the calibration data have {calibration.data.shape[-4]} channels, the imaging data "
+            f"{kspace.data.shape[-4]}: they must come from the same receive array and be compressed with the same matrix"
         )
     slices = [dict(zip(k.batch_axes, k.data.shape, strict=False)).get("slice", 1) for k in (calibration, kspace)]
     if slices[0] != slices[1]:
         raise ValueError(
-            f"the calibration data have {slices[0]} slices and the imaging data {slices[1]}: leave the calibration data "
-            "out (calibration=None) if it was acquired for other slices"
+            f"the calibration data have {slices[0]} slices and the imaging data {slices[1]}: leave the calibration "
+            "data out (calibration=None) if it was acquired for other slices"
         )
     extents = [
         [n * v for n, v in zip(k.geometry.matrix, k.geometry.voxel_size, strict=True)] for k in (calibration, kspace)
     ]
     if any(abs(a - b) > 0.02 * b for a, b in zip(extents[0][-2:], extents[1][-2:], strict=True)):
         raise ValueError(
-            f"the calibration data cover {extents[0]} m (z, y, x) and the imaging data {extents[1]} m: maps need the same "
-            "field of view; leave the calibration data out (calibration=None)"
+            f"the calibration data cover {extents[0]} m (z, y, x) and the imaging data {extents[1]} m: maps need the "
+            "same field of view; leave the calibration data out (calibration=None)"
         )
