@@ -20,25 +20,33 @@ from experiments.speed.report import machine, print_table, write_result
 from experiments.speed.whole_slice import whole_slice
 
 RESULT = Path(__file__).with_name("result.md")
+TASKS = ["raw-file", "slice", "coil-maps", "cg-sense", "import"]
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.speed", description=__doc__)
+    explanation = f"some of {', '.join(TASKS)}; without any: all, and a new result.md"
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=explanation)
+    parser.add_argument("--checkpoint", default="default", help="of the unrolled network: a shipped name or a file")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.tasks) - set(TASKS):
+        parser.error(f"no task is called {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
+    return arguments
 
 
 def main() -> None:
     """Measure every task, or those that are named."""
-    folder = memory_folder()
-    data = make_slice()
+    arguments = parse()
+    folder, data = memory_folder(), make_slice()
     tasks: dict[str, Callable[[], Task]] = {
         "raw-file": lambda: raw_file(folder),
-        "slice": lambda: whole_slice(folder, data),
+        "slice": lambda: whole_slice(folder, data, checkpoint=arguments.checkpoint),
         "coil-maps": lambda: coil_maps(folder, data),
         "cg-sense": lambda: cg_sense(folder, data),
         "import": import_time,
     }
-    parser = argparse.ArgumentParser(prog="python -m experiments.speed", description=__doc__)
-    explanation = f"some of {', '.join(tasks)}; without any: all, and a new result.md"
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=explanation)
-    chosen = parser.parse_args().tasks or list(tasks)
-    if unknown := set(chosen) - set(tasks):
-        parser.error(f"no task is called {', '.join(sorted(unknown))}; there are {', '.join(tasks)}")
+    chosen = arguments.tasks or TASKS
     console, facts = Console(), machine()
     measured: list[tuple[Task, list[Timing]]] = []
     try:
@@ -49,7 +57,7 @@ def main() -> None:
             print_table(console, *measured[-1])
     finally:
         shutil.rmtree(folder)
-    if set(chosen) == set(tasks):
+    if set(chosen) == set(TASKS):
         write_result(RESULT, measured, facts)
         console.print(f"written: {RESULT}")
 

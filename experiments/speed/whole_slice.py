@@ -16,11 +16,14 @@ from experiments.speed.measure import Contender, Task
 REGULARISATION = 0.005  # of SigPy's and BART's wavelet term; does not change the number of iterations
 
 
-def whole_slice(folder: Path, data: Slice) -> Task:
+def whole_slice(folder: Path, data: Slice, *, checkpoint: str) -> Task:
     """Ours starts from unsorted readouts in memory, the others from sorted k-space, which is to their advantage."""
     write_slice(folder / "slice.h5", data)
     raw = pirecon.read_mrd(folder / "slice.h5")
     measured, maps, image = write_cfl(folder / "slice", data.kspace), folder / "slice_maps", folder / "slice_image"
+
+    def ours() -> np.ndarray:
+        return pirecon.reconstruct(raw, checkpoint=checkpoint).data.numpy()
 
     def with_sigpy() -> np.ndarray:
         kspace = data.kspace / np.abs(data.kspace).max()
@@ -34,7 +37,7 @@ def whole_slice(folder: Path, data: Slice) -> Task:
         return read_cfl(image)
 
     contenders = [
-        Contender("pirecon reconstruct(method='unrolled')", lambda: pirecon.reconstruct(raw).data.numpy()),
+        Contender("pirecon reconstruct(method='unrolled')", ours),
         Contender("SigPy EspiritCalib + L1WaveletRecon", with_sigpy),
     ]
     if installed():
