@@ -1,0 +1,1 @@
+"""A demonstration that needs no data of your own: ``python -m pirecon.demo``."""

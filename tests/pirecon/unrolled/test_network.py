@@ -1,0 +1,103 @@
+"""The unrolled network and its data-consistency steps."""
+
+import pytest
+import torch
+from torch import nn
+
+from pirecon.algebra.conjugate_gradient import conjugate_gradient
+from pirecon.encoding import CartesianSense
+from pirecon.priors import UNet
+from pirecon.unrolled import UnrolledNetwork
+from pirecon.unrolled.data_consistency import gradient_step, proximal_step
+from pirecon.unrolled.network import FIRST_ITERATIONS, FIRST_WEIGHT
+
+
+class Keep(nn.Module):
+    """A prior that changes nothing."""
+
+    def forward(self, image: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
+        return image
+
+
+def encoding(n_coils: int, grid: tuple[int, int, int], *, acquired: tuple[int, int, int] | None = None, batch: int = 1) -> CartesianSense:
+    generator = torch.Generator().manual_seed(n_coils)
+    maps = torch.randn(batch, n_coils, *grid, dtype=torch.complex64, generator=generator)
+    maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
+    weights = (torch.rand(batch, 1, *(acquired or grid), generator=generator) < 0.6).float()
+    return CartesianSense(maps, weights)
+
+
+def small_network(**options: object) -> UnrolledNetwork:
+    torch.manual_seed(1)
+    prior = UNet((4, 8), (1, 1))
+    nn.init.normal_(prior.tail.weight, std=0.05)
+    return UnrolledNetwork(prior, n_iterations=2, **options)  # type: ignore[arg-type]
+
+
+def test_proximal_step_solves_its_equation() -> None:
+    E = encoding(3, (1, 9, 10))
+    y = E(torch.randn(1, 1, 9, 10, dtype=torch.complex64))
+    z, weight = torch.randn(1, 1, 9, 10, dtype=torch.complex64), torch.tensor(0.7)
+    x = proximal_step(z, E.H(y), E, weight=weight, n_iterations=60)
+    torch.testing.assert_close(E.N(x) - E.H(y), weight * (z - x), atol=1e-4, rtol=1e-4)
+
+
+def test_gradient_step_never_increases_the_misfit() -> None:
+    E = encoding(3, (1, 9, 10))
+    y, z = torch.randn(1, 3, 1, 9, 10, dtype=torch.complex64), torch.randn(1, 1, 9, 10, dtype=torch.complex64)
+    for weight in (1e-3, 1.0, 50.0):
+        x = gradient_step(z, E.H(y), E, weight=torch.tensor(weight))
+        assert (E(x) - y).norm() <= (E(z) - y).norm()
+
+
+@pytest.mark.parametrize("step", ["proximal", "gradient"])
+def test_without_a_prior_it_stays_near_cg_sense(step: str) -> None:
+    E = encoding(4, (1, 12, 11))
+    y = E(20 * torch.randn(1, 1, 12, 11, dtype=torch.complex64))
+    start = conjugate_gradient(E.normal, E.H(y), regularisation=FIRST_WEIGHT, n_iterations=FIRST_ITERATIONS)
+    x = UnrolledNetwork(Keep(), n_iterations=3, step=step)(y, E)
+    assert (E(x) - y).norm() <= (E(start) - y).norm()
+
+
+@pytest.mark.parametrize("n_coils, grid, acquired", [(1, (1, 17, 22), (1, 11, 22)), (5, (1, 24, 13), (1, 24, 13)), (2, (3, 10, 12), (2, 9, 12))])
+def test_one_set_of_weights_serves_any_coils_and_matrix(n_coils: int, grid: tuple, acquired: tuple) -> None:
+    E = encoding(n_coils, grid, acquired=acquired, batch=2)
+    y = E(10 * torch.randn(2, *grid, dtype=torch.complex64))
+    image = small_network()(y, E)
+    assert image.shape == (2, *grid) and image.isfinite().all()
+
+
+def test_a_batch_equals_its_scans_one_by_one() -> None:
+    E = encoding(3, (1, 16, 20), batch=3)
+    y = E(10 * torch.randn(3, 1, 16, 20, dtype=torch.complex64))
+    network = small_network()
+    together = network(y, E)
+    # The noise replica differs between a batch and a single scan, so the noise level is fed equal here.
+    for i in range(3):
+        alone = network(y[i], CartesianSense(E.maps[i], E.weights[i]))
+        assert (alone - together[i]).norm() < 0.05 * together[i].norm()
+
+
+def test_all_weights_are_trained() -> None:
+    network = small_network()
+    E = encoding(2, (1, 16, 16))
+    network(E(10 * torch.randn(1, 1, 16, 16, dtype=torch.complex64)), E).abs().square().sum().backward()
+    silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert silent == []
+
+
+def test_state_holds_learned_weights_only() -> None:
+    assert set(small_network().state_dict()) == {name for name, _ in small_network().named_parameters()}
+
+
+def test_noise_level_of_fully_sampled_data_is_one() -> None:
+    E = CartesianSense(torch.ones(1, 1, 1, 64, 48, dtype=torch.complex64), torch.ones(1, 1, 1, 64, 48))
+    _, level = small_network().start(torch.zeros(1, 1, 64, 48, dtype=torch.complex64), E)
+    assert level.mean().item() == pytest.approx(1 / (1 + FIRST_WEIGHT), rel=0.03)
+
+
+def test_wrong_wishes_are_refused() -> None:
+    with pytest.raises(ValueError, match="'proximal' or 'gradient'"):
+        UnrolledNetwork(Keep(), step="newton")
+    with pytest.raises(ValueError, match="2 priors for 3 iterations"):
+        UnrolledNetwork([Keep(), Keep()], n_iterations=3)
