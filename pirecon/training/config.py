@@ -92,18 +92,37 @@ def read_config(path: str | Path) -> TrainingConfig:
         ValueError: not TOML, an unknown key (the nearest known one is named) or a missing one.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no config file {path}")
-    try:
-        values = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from error
-    config: TrainingConfig = _build(TrainingConfig, values, f"{path}: ")
+    config: TrainingConfig = build(TrainingConfig, read_toml(path), f"{path}: ")
     volumes = tuple(str(path.parent / volume) for volume in config.images.volumes)
     return replace(config, images=replace(config.images, volumes=volumes))
 
 
-def _build(kind: type, values: dict[str, Any], where: str) -> Any:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not TOML.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no config file {path}")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+
+
+def build(kind: type, values: dict[str, Any], where: str) -> Any:
+    """A dataclass from a TOML table; its fields may be dataclasses and tuples of them.
+
+    Args:
+        kind: the dataclass.
+        values: the table.
+        where: begins the error messages.
+
+    Raises:
+        ValueError: an unknown key (the nearest known one is named) or a missing one.
+    """
     hints, known = get_type_hints(kind), [f.name for f in fields(kind)]
     for key in values:
         if key not in known:
@@ -119,7 +138,7 @@ def _build(kind: type, values: dict[str, Any], where: str) -> Any:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint) and isinstance(hint, type):
-        return _build(hint, value, where)
+        return build(hint, value, where)
     if isinstance(value, list):
         inner = getattr(hint, "__args__", (None,))[0]
         return tuple(_convert(inner, item, where) for item in value)
