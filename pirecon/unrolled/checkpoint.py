@@ -128,6 +128,8 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
         raise ValueError(f"{path}: expected the format {FORMAT!r}, found {found!r}; it was written by another program or version")
     try:
         fields = json.loads(metadata["card"])
-        return ModelCard(**{**fields, "architecture": Architecture(**fields["architecture"])})
+        fields["architecture"] = Architecture(**fields["architecture"])
+        fields["training_range"] = {name: tuple(limits) for name, limits in fields["training_range"].items()}
+        return ModelCard(**fields)
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: the model card in the file cannot be read ({error}); train again with this version") from error
