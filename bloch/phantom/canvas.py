@@ -24,9 +24,18 @@ class Canvas:
         self.edge = edge
         self.layers: dict[str, Tensor] = {}
 
-    def inside(self, distance: Tensor) -> Tensor:
-        """Coverage of a body from the distance to its surface (mm, negative inside)."""
-        return (0.5 - distance / self.edge).clamp(0, 1)
+    def inside(self, distance: Tensor, softness: Tensor | None = None) -> Tensor:
+        """Coverage of a body.
+
+        Args:
+            distance: to its surface, mm, negative inside, ``(z, y, x)``.
+            softness: width of the transition in units of the edge, broadcasts; None for 1.
+
+        Returns:
+            Coverage from 0 to 1, ``(z, y, x)``.
+        """
+        scaled = distance / self.edge
+        return (0.5 - (scaled if softness is None else scaled / softness)).clamp(0, 1)
 
     def paint(self, tissue: str | None, coverage: Tensor) -> None:
         """Cover with a tissue, or with air where tissue is None.

@@ -39,9 +39,12 @@ def paint_brain(canvas: Canvas, placement: Placement, cranium: Tensor, generator
     gap = 0.55 + 0.45 * atrophy + 0.5 * wide + 0.35 * rough[1] - 0.12 * (4 - surface).clamp_min(0) - sulcus
     matter = torch.where(torch.minimum(deep, folia) > 0, torch.maximum(cortex, gap), unlikely)
     matter = torch.maximum(matter, cranium + uniform(generator, 0.6, 1.8) + 0.8 * atrophy)
-    coverage = canvas.inside(matter)
+    # A surface oblique to a slice of some thickness fills voxels in part: edges are crisp here and soft there.
+    tilt = smooth_field(generator, placement.shape, placement.in_voxels(12))[0]
+    softness = uniform(generator, 0.7, 2.0) * (0.5 * tilt).exp()
+    coverage = canvas.inside(matter, softness)
     canvas.paint("grey_matter", coverage)
-    fraction = canvas.inside(surface)
+    fraction = canvas.inside(surface, softness)
     # Even in one brain the thalamus is a mixture: the map's own fraction stays there.
     fraction = torch.where(deep < 0, torch.maximum(fraction, 0.8 * white), fraction)
     canvas.paint("white_matter", fraction * coverage)

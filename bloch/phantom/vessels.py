@@ -30,8 +30,9 @@ def paint_dura_and_vessels(
     falx = torch.maximum(middle - uniform(generator, 0.2, 0.7), -(2.2 * z + 0.6 * y.abs()) + 10)
     canvas.paint("skin", 0.8 * canvas.inside(torch.maximum(falx, cranium)) * (1 - brain))
     flow = uniform(generator, 0, 1)
-    superior = torch.maximum(1.1 * middle - cranium.abs() * 0.2 - uniform(generator, 2.0, 4.0), cranium.abs() - 3.5)
-    superior = torch.maximum(superior, -20 - z)
+    depth = uniform(generator, 3, 8)  # of the triangular superior sagittal sinus
+    superior = torch.maximum(middle - 0.6 * (cranium + depth), cranium - 1.5)
+    superior = torch.maximum(superior, 0.6 * y - 20 - z)
     _paint_blood(canvas, canvas.inside(superior), flow)
     ridge = smooth_field(generator, placement.shape, placement.in_voxels(7), channels=2)
     arteries = (ridge[0] ** 2 + ridge[1] ** 2).sqrt() * 4.2 - uniform(generator, 0.3, 1.0)

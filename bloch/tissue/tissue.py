@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 GYROMAGNETIC_RATIO = 42.577478518e6
-"""γ/2π of the proton, Hz/T. Source: CODATA 2018 (shielded by nothing; the shielding of water is 26 ppm)."""
+"""γ/2π of the proton, Hz/T. Source: CODATA 2018 (bare proton; water lies 26 ppm below)."""
 
 SMALLEST_B0, LARGEST_B0 = 0.01, 7.0
 
