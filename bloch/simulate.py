@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bloch.magnetisation.excited_object import excite
 from bloch.phantom import Phantom
-from bloch.rawfile import Encoding, RawScan, scan_plan
+from bloch.rawfile import Encoding, Line, RawScan, scan_plan
 from bloch.receiver import Scanner, correlated_noise, noise_covariance
 from bloch.receiver.measurement import ideal_image, measure, sensitivity_maps
 from bloch.sequence import Protocol
@@ -61,36 +61,33 @@ def simulate(
     generator = torch.Generator().manual_seed(seed)
     excited = excite(phantom, protocol, scanner.B0, generator=generator, variation=variation)
     gains = _channel_gains(scanner.array.n_coils, variation=variation, generator=generator)
+    gain = gains.reshape(-1, 1, 1, 1)
+    image, maps = ideal_image(excited, encoding).cpu(), gain * sensitivity_maps(scanner, encoding)
     covariance = gains.unsqueeze(1) * noise_covariance(scanner.array, scanner.B0) * gains.conj()
-    kspace = gains.reshape(-1, 1, 1, 1) * measure(excited, scanner, encoding).cpu()
-    image = ideal_image(excited, encoding).cpu()
-    maps = gains.reshape(-1, 1, 1, 1) * sensitivity_maps(scanner, encoding)
     # Oversampling widens the receiver's band: more noise in a sample, the same noise in the image.
     signal = _mean_signal_over_noise(image, maps, covariance) * math.sqrt(encoding.oversampling)
     covariance = covariance * (0.0 if snr is None else (signal / snr) ** 2)
     lines = scan_plan(encoding)
-    samples = torch.stack([kspace[i.slice, :, i.kz, i.ky] for i in lines])
-    reverse = torch.tensor([i.is_reversed for i in lines]).reshape(-1, 1, 1)
-    samples = torch.where(reverse, samples.flip(-1), samples)
-    n_noise = 0 if snr is None else encoding.noise_readouts
-    noise = torch.zeros(n_noise + len(lines), *samples.shape[1:], dtype=torch.complex128)
+    samples = _read_out(gain * measure(excited, scanner, encoding).cpu(), lines)
+    noise_scan = torch.zeros(0, *samples.shape[1:])
     if snr is not None:
-        noise = _noise(covariance, n_readouts=len(noise), n_samples=samples.shape[-1], generator=generator)
-    return RawScan(
-        encoding,
-        protocol,
-        scanner.B0,
-        lines,
-        samples=(samples + noise[n_noise:]).to(torch.complex64).numpy(),
-        noise=noise[:n_noise].to(torch.complex64).numpy(),
-        truth={
-            "image": image.to(torch.complex64).numpy(),
-            "sensitivity_maps": maps.to(torch.complex64).numpy(),
-            "noise_covariance": covariance.numpy(),
-            "snr": np.array(np.inf if snr is None else snr),
-        },
-        truth_about=TRUTH,
-    )
+        n_noise, n_samples = encoding.noise_readouts, encoding.n_samples
+        noise = _noise(covariance, n_readouts=n_noise + len(lines), n_samples=n_samples, generator=generator)
+        noise_scan, samples = noise[:n_noise], samples + noise[n_noise:]
+    truth = {
+        "image": image.to(torch.complex64).numpy(),
+        "sensitivity_maps": maps.to(torch.complex64).numpy(),
+        "noise_covariance": covariance.numpy(),
+        "snr": np.array(np.inf if snr is None else snr),
+    }
+    measured, noise_only = (s.to(torch.complex64).numpy() for s in (samples, noise_scan))
+    return RawScan(encoding, protocol, scanner.B0, lines, measured, noise_only, truth, TRUTH)
+
+
+def _read_out(kspace: Tensor, lines: tuple[Line, ...]) -> Tensor:
+    """The planned lines of (slice, coil, kz, ky, sample), as they are read: (readout, coil, sample)."""
+    rows = [kspace[line.slice, :, line.kz, line.ky] for line in lines]
+    return torch.stack([row.flip(-1) if line.is_reversed else row for row, line in zip(rows, lines, strict=True)])
 
 
 def _channel_gains(n_coils: int, *, variation: float, generator: torch.Generator) -> Tensor:
