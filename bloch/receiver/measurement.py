@@ -78,9 +78,7 @@ def sensitivity_maps(scanner: Scanner, encoding: Encoding) -> Tensor:
     return torch.stack(slices)
 
 
-def _measure_slice(
-    excited: ExcitedObject, encoding: Encoding, s: int, receive: Callable[[Tensor], Tensor]
-) -> Tensor:
+def _measure_slice(excited: ExcitedObject, encoding: Encoding, s: int, receive: Callable[[Tensor], Tensor]) -> Tensor:
     """One slice or slab, plane by plane to bound memory: complex128 (coil, kz, ky, sample)."""
     z, y, x = (axis.to(excited.magnitude.device) for axis in _fine_grid(excited, encoding))
     n_z, n_y, n_x = encoding.matrix
