@@ -113,12 +113,16 @@ def readout_kinds(raw: RawData, lines: np.ndarray, n_grid: int) -> list[ReadoutK
 
 def kept_points(kind: ReadoutKind, n_grid: int, n_points: int) -> np.ndarray:
     """Which points of the line without oversampling were measured: bool ``(n_points,)``."""
-    k = (np.arange(n_points) - n_points // 2) * (n_grid / n_points) + n_grid // 2
-    return (k > kind.start - 0.5) & (k < kind.start + kind.last - kind.first - 0.5)
+    position = (np.arange(n_points) - n_points // 2) * (n_grid / n_points) + n_grid // 2  # on the oversampled grid
+    half = 0.5 + 1e-6  # each sample stands for half a step on either side; an even line of an odd one starts right there
+    return (position >= kind.start - half) & (position <= kind.start + kind.last - kind.first - 1 + half)
 
 
 def to_lines(samples: Tensor, kind: ReadoutKind, *, n_grid: int, n_points: int) -> Tensor:
     """Turn readouts round where reversed, place them on the grid and remove the oversampling.
+
+    Where a part of an oversampled line is missing (asymmetric echo) it counts as zero in the transform: the points next to
+    the cut lose what their missing neighbours would have given, a few percent of those neighbours further away.
 
     Args:
         samples: complex ``(line, coil, sample)`` of one kind, in order of measurement.
