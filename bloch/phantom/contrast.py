@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from bloch.tissue import Tissue, tissues_at
 
 AMPLITUDES = (0.04, 0.07, 0.07)  # standard deviation of ln PD, ln T1, ln T2
 FATTY = ("fat", "marrow")
+COARSEST_TEXTURE = 40e-3  # m
 SUPPRESSED = 0.1  # fat signal which a suppression leaves
 
 
@@ -120,5 +123,7 @@ def _fat_factor(tissue: Tissue, protocol: Protocol) -> float:
 
 
 def _texture(generator: torch.Generator, phantom: Phantom) -> Tensor:
-    pixel = phantom.voxel_size[2]
-    return fractal_field(generator, phantom.matrix, coarsest=max(40e-3 / pixel, 2.0), finest=1.0, roughness=0.85)
+    """Features from 40 mm down to a voxel."""
+    z, y, x = (max(COARSEST_TEXTURE / edge, 1.0) for edge in phantom.voxel_size)
+    octaves = 1 + math.floor(math.log2(max(y, x)))
+    return fractal_field(generator, phantom.matrix, coarsest=(z, y, x), octaves=octaves, roughness=0.85)

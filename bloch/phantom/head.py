@@ -122,7 +122,7 @@ def head_window(placement: Placement) -> tuple[slice, slice]:
     Returns:
         Slices of the y and the x axis.
     """
-    step = max(1, round(placement.in_voxels(6)))
+    step = max(1, round(placement.in_voxels(6)[2]))
     points = placement.points[:, ::step, ::step]
     head = (torch.minimum(sample(load_atlas().head, points)[0] - 30, _face(points, 1.08)) < 8).any(0)
     windows = []

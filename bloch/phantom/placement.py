@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bloch.phantom.random_field import Shape, smooth_field, uniform
+from bloch.phantom.random_field import Lengths, Shape, smooth_field, uniform
 
 Orientation = Literal["transaxial", "coronal", "sagittal"]
 
@@ -44,9 +44,10 @@ class Placement:
         z, y, x = self.points.shape[:3]
         return z, y, x
 
-    def in_voxels(self, length: float) -> float:
-        """A length in mm as a number of in-plane voxels."""
-        return length / self.voxel[2]
+    def in_voxels(self, length: float) -> Lengths:
+        """A length in mm as a number of voxels along each axis."""
+        z, y, x = (max(length / edge, 1.0) for edge in self.voxel)
+        return z, y, x
 
 
 def straight_points(shape: Shape, voxel: tuple[float, float, float], orientation: Orientation) -> Tensor:
@@ -92,7 +93,7 @@ def random_placement(
     moved = moved + shift * (1 - normal)
     mni = moved * torch.tensor([-1.0, -1.0, 1.0]) + torch.tensor(HEAD_CENTRE)
     for length, amplitude in ((75.0, 5.0), (35.0, 0.8)):
-        field = smooth_field(generator, shape, length / voxel[2], channels=3)
+        field = smooth_field(generator, shape, Placement(mni, voxel).in_voxels(length), channels=3)
         mni = mni + deformation * amplitude * field.permute(1, 2, 3, 0)
     return Placement(mni, voxel, deformation)
 

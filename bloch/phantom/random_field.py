@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 Shape = tuple[int, int, int]
+Lengths = tuple[float, float, float]
 
 
 def seeded(generator: torch.Generator | int) -> torch.Generator:
@@ -17,37 +16,28 @@ def seeded(generator: torch.Generator | int) -> torch.Generator:
     return generator if isinstance(generator, torch.Generator) else torch.Generator().manual_seed(generator)
 
 
-def smooth_field(generator: torch.Generator, shape: Shape, length: float, channels: int = 1) -> Tensor:
-    """Gaussian random field with features of a given length and roughly unit standard deviation.
+def smooth_field(generator: torch.Generator, shape: Shape, length: Lengths, channels: int = 1) -> Tensor:
+    """Gaussian random field with features of a given length and unit standard deviation.
 
-    White noise on a coarse grid with a random offset, interpolated bicubically (trilinearly where z > 1).
+    White noise on a coarse grid at a random offset, interpolated with cubic B-splines one axis after the other.
 
     Args:
         generator: source of randomness.
         shape: voxels ``(z, y, x)``.
-        length: distance between independent values, voxels.
+        length: distance between independent values along ``(z, y, x)``, voxels.
         channels: independent fields.
 
     Returns:
         Fields ``(channel, z, y, x)``, float32.
     """
-    coarse = [1 if n == 1 else max(math.ceil(n / length), 1) + 4 for n in shape]
-    noise = torch.randn((channels, *coarse), generator=generator)
+    coarse = [1 if n == 1 else math.ceil(n / step) + 4 for n, step in zip(shape, length, strict=True)]
+    field = torch.randn((channels, *coarse), generator=generator)
     offset = torch.rand(3, generator=generator).tolist()
-    if shape[0] == 1:
-        return _window_2d(noise[:, 0], shape[1:], length, offset[1:]).unsqueeze(1)
-    fine = [math.ceil(n * length) for n in coarse]
-    field = F.interpolate(noise.unsqueeze(0), size=fine, mode="trilinear", align_corners=False)[0] / 0.55
-    start = [int(length * (1 + o)) for o in offset]
-    return field[:, start[0] : start[0] + shape[0], start[1] : start[1] + shape[1], start[2] : start[2] + shape[2]]
-
-
-def _window_2d(noise: Tensor, shape: Sequence[int], length: float, offset: Sequence[float]) -> Tensor:
-    """Bicubic B-spline interpolation of coarse noise as two small matrix products, at a random offset."""
-    rows, columns = (
-        _spline_matrix(n, m, length, o) for n, m, o in zip(shape, noise.shape[1:], offset, strict=True)
-    )
-    return torch.matmul(torch.matmul(rows, noise), columns.T)
+    for axis in (2, 1, 0):
+        if shape[axis] > 1:
+            matrix = _spline_matrix(shape[axis], coarse[axis], length[axis], offset[axis])
+            field = torch.matmul(field.movedim(axis + 1, -1), matrix.T).movedim(-1, axis + 1)
+    return field.contiguous()
 
 
 def _spline_matrix(n: int, n_coarse: int, length: float, offset: float) -> Tensor:
@@ -60,27 +50,26 @@ def _spline_matrix(n: int, n_coarse: int, length: float, offset: float) -> Tenso
 
 
 def fractal_field(
-    generator: torch.Generator, shape: Shape, *, coarsest: float, finest: float, roughness: float
+    generator: torch.Generator, shape: Shape, *, coarsest: Lengths, octaves: int, roughness: float
 ) -> Tensor:
     """Sum of smooth fields, each octave weaker than the coarser one before it; unit standard deviation.
 
     Args:
         generator: source of randomness.
         shape: voxels ``(z, y, x)``.
-        coarsest: largest feature, voxels.
-        finest: smallest feature, voxels, at least 1.
+        coarsest: largest feature along ``(z, y, x)``, voxels; no feature gets smaller than a voxel.
+        octaves: how often the feature is halved, plus one.
         roughness: amplitude of an octave relative to the one before; 1 gives equal power per octave.
 
     Returns:
         Field ``(z, y, x)``, float32.
     """
     total, power = torch.zeros(shape), 0.0
-    length, amplitude = coarsest, 1.0
-    while length >= finest:
-        total = total + amplitude * smooth_field(generator, shape, length)[0]
-        power += amplitude**2
-        length, amplitude = length / 2, amplitude * roughness
-    return total / max(power, 1e-12) ** 0.5
+    for octave in range(octaves):
+        z, y, x = (max(step / 2**octave, 1.0) for step in coarsest)
+        total = total + roughness**octave * smooth_field(generator, shape, (z, y, x))[0]
+        power += roughness ** (2 * octave)
+    return total / power**0.5
 
 
 def uniform(generator: torch.Generator, low: float, high: float) -> float:
