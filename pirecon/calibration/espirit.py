@@ -11,6 +11,8 @@ from torch import Tensor
 
 from pirecon.calibration.interpolation import coarse_positions, interpolate_grid
 
+EDGE_MARGIN = 1.15  # neighbouring windows share samples, which spreads a finite region's values a little past the edge
+LARGEST_WINDOW = 1200  # coils × samples; the time of the eigenvalue problem grows with the cube
 POINTS_PER_KERNEL_SAMPLE = 4  # of the coarse grid; eigenvectors vary as slowly as the kernels' transform
 
 
@@ -27,7 +29,7 @@ def espirit(
 
     All windows x of ``kernel_width`` samples (over all coils) of the calibration region span a subspace
     Σ x xᴴ = U s² Uᴴ. Noise of standard deviation σ = 1 alone gives singular values up to e = √2 (√windows + √window
-    size), the Marchenko–Pastur edge, so each vector counts with the weight max(0, 1 − e²/s²): nothing needs tuning at
+    size), the Marchenko–Pastur edge (here with a margin of 15 %), so each vector counts with the weight max(0, 1 − e²/s²): nothing needs tuning at
     any SNR. Averaging the weighted projector U w Uᴴ over the positions in the window makes it a convolution, and the
     Fourier transform of that is one Hermitian coil × coil matrix G a voxel, with an eigenvalue near 1 where there is
     signal. It is computed on a grid of 4 points a kernel sample and interpolated, which changes nothing that matters:
@@ -37,11 +39,11 @@ def espirit(
         calibration: complex ``(*batch, coil, kz, ky, kx)``, fully sampled, in SNR units. The k-space step is that of
             the image; where the region lies in k-space does not matter. Each batch entry gets maps of its own.
         matrix: voxels ``(z, y, x)`` of the maps, over the same field of view.
-        kernel_width: samples of the window on each axis (at most half of the region).
+        kernel_width: samples of the window on each axis; at most half of the region, and fewer for many coils in 3D.
         threshold: least singular value, relative to the largest; matters only at very high SNR.
         n_sets: 1, or 2 where a second object is folded into the field of view.
         crop: eigenvalue from which maps count in full; they are zero where 1 − eigenvalue is twice as large. ``None``
-            takes it from the SNR: 1 − 2.5 e / s_max.
+            takes it from the SNR: 1 − 2.2 e / s_max.
 
     Returns:
         Complex ``(*batch, n_sets, coil, z, y, x)``, root-sum-of-squares 1 within the object, zero where no signal
@@ -54,6 +56,7 @@ def espirit(
         Reson Med 84:3423 (2020); edge of a noise matrix's singular values: Marchenko V. A., Pastur L. A.,
         Math USSR Sb 1:457 (1967).
     """
+    _check(calibration, matrix, n_sets)
     return espirit_shared(calibration.unsqueeze(-5), matrix, Espirit(kernel_width, threshold, n_sets, crop))
 
 
@@ -65,6 +68,7 @@ class Espirit:
     threshold: float = 0.005
     n_sets: int = 1
     crop: float | None = None
+    soft: bool = False
 
 
 def espirit_shared(calibration: Tensor, matrix: Sequence[int], settings: Espirit) -> Tensor:
@@ -75,22 +79,30 @@ def espirit_shared(calibration: Tensor, matrix: Sequence[int], settings: Espirit
     _check(calibration, matrix, settings.n_sets)
     batch, n_coils, region = calibration.shape[:-5], calibration.shape[-4], calibration.shape[-3:]
     flat = calibration.reshape(-1, *calibration.shape[-5:])
-    width = tuple(min(settings.kernel_width, (n + 1) // 2) for n in region)
+    width = _window(region, n_coils, settings.kernel_width)
     maps = flat.new_zeros(flat.shape[0], settings.n_sets, n_coils, *matrix)
     for i, entry in enumerate(flat):  # a batch of large eigenvalue problems is no faster, and takes more memory
         kernel, noise_to_signal = _projector_kernel(entry, width, settings.threshold)
         if noise_to_signal >= 1:
             continue
-        crop = 1 - min(1.0, 2.5 * noise_to_signal) if settings.crop is None else settings.crop
+        crop = 1 - min(1.0, 2.2 * noise_to_signal) if settings.crop is None else settings.crop
         most = [POINTS_PER_KERNEL_SAMPLE * (2 * w - 1) for w in width]
         coarse = [coarse_positions(n, m) for n, m in zip(matrix, most, strict=True)]
         vectors, values = _eigenvectors(kernel, coarse, settings.n_sets)
         vectors = _refer_phase(vectors, _dominant_coil(entry))
         vectors = interpolate_grid(vectors, coarse, matrix)
-        weight = _soft_crop(interpolate_grid(values, coarse, matrix), crop)
+        weight = _crop(interpolate_grid(values, coarse, matrix), crop, soft=settings.soft, region=entry.shape[-3:])
         norm = vectors.abs().square().sum(dim=1, keepdim=True).sqrt().clamp(min=torch.finfo(values.dtype).tiny)
         maps[i] = vectors * (weight.unsqueeze(1) / norm)
     return maps.reshape(*batch, *maps.shape[1:])
+
+
+def _window(region: Sequence[int], n_coils: int, kernel_width: int) -> tuple[int, ...]:
+    """Samples of the window on each axis: at most half of the region, and narrower for many coils in 3D."""
+    width = [min(kernel_width, (n + 1) // 2) for n in region]
+    while n_coils * math.prod(width) > LARGEST_WINDOW and max(width) > 2:
+        width[width.index(max(width))] -= 1
+    return tuple(width)
 
 
 def _projector_kernel(calibration: Tensor, width: tuple[int, ...], threshold: float) -> tuple[Tensor, float]:
@@ -106,7 +118,8 @@ def _projector_kernel(calibration: Tensor, width: tuple[int, ...], threshold: fl
     n_windows, size = windows.shape
     eigenvalues, vectors = torch.linalg.eigh(windows.T @ windows.conj())
     singular = eigenvalues.clamp(min=0).sqrt()
-    edge = torch.clamp(threshold * singular[-1], min=math.sqrt(2) * (math.sqrt(n_windows) + math.sqrt(size)))
+    noise_edge = EDGE_MARGIN * math.sqrt(2) * (math.sqrt(n_windows) + math.sqrt(size))
+    edge = torch.clamp(threshold * singular[-1], min=noise_edge)
     weights = (1 - (edge / singular.clamp(min=torch.finfo(singular.dtype).tiny)).square()).clamp(min=0)
     kept = weights > 0
     vectors = vectors[:, kept]
@@ -164,14 +177,21 @@ def _refer_phase(vectors: Tensor, coil: Tensor) -> Tensor:
     return vectors * torch.polar(torch.ones_like(seen.real), -seen.angle()).unsqueeze(1)
 
 
-def _soft_crop(values: Tensor, crop: float) -> Tensor:
-    """1 from eigenvalue ``crop``, smoothly down to 0 at 1 − 2 (1 − crop)."""
+def _crop(values: Tensor, crop: float, *, soft: bool, region: Sequence[int]) -> Tensor:
+    """Soft: 1 from eigenvalue ``crop``, smoothly down to 0 at 1 − 2 (1 − crop). Else 1 wherever that is above 0, and
+    half a voxel of the calibration data around it: maps that fade to 0 would brighten an image by as much, and skin
+    or skull at the very edge of the support may not be lost."""
     ramp = ((values - (2 * crop - 1)) / max(1 - crop, 1e-6)).clamp(0, 1)
-    return ramp * ramp * (3 - 2 * ramp)
+    if soft:
+        return ramp * ramp * (3 - 2 * ramp)
+    inside = (ramp > 0).to(values.dtype).unsqueeze(1)  # (set, 1, z, y, x)
+    margin = [math.ceil(0.5 * n / m) if n > 1 else 0 for n, m in zip(values.shape[-3:], region, strict=True)]
+    size = [2 * n + 1 for n in margin]
+    return torch.nn.functional.max_pool3d(inside, size, stride=1, padding=margin).squeeze(1)
 
 
 def _check(calibration: Tensor, matrix: Sequence[int], n_sets: int) -> None:
-    if calibration.ndim < 5 or not calibration.is_complex() or len(tuple(matrix)) != 3:
+    if calibration.ndim < 4 or not calibration.is_complex() or len(tuple(matrix)) != 3:
         raise ValueError(
             f"ESPIRiT takes complex calibration data (*batch, coil, kz, ky, kx) and a matrix (z, y, x), but was given "
             f"shape {tuple(calibration.shape)}, {calibration.dtype} and {tuple(matrix)}; a 2D slice has kz = 1"

@@ -155,6 +155,8 @@ def _air_samples(kspace: KSpace) -> tuple[Tensor, Tensor, int]:
     white = (weights * kspace.data).to(torch.complex128)
     columns = centred_ifft(white, (-1,)).movedim(-4, -1)  # (*batch, kz, ky, x, coil)
     measured = (filled > 0) & (kspace.data != 0).any(dim=-1).any(dim=-3)  # zeros are no noise
+    if int(measured.sum()) < 2:
+        raise ValueError("the noise cannot be estimated: fewer than 2 readouts hold any data, all others are zero")
     lines = columns[measured] / filled[measured].sqrt()[:, None, None]  # (line, x, coil)
     ky = torch.arange(filled.shape[-1], device=filled.device).expand(filled.shape)[measured]
     lines, ky = lines[ky.argsort(stable=True)], ky.sort().values

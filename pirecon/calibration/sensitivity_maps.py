@@ -135,7 +135,7 @@ def _check(kspace: KSpace, calibration: KSpace | None, matrix: tuple[int, ...]) 
     if calibration.data.shape[-4] != kspace.data.shape[-4]:
         raise ValueError(
             f"the calibration data have {calibration.data.shape[-4]} channels, the imaging data "
-            f"{kspace.data.shape[-4]}: they must come from the same receive array and be compressed with the same matrix"
+            f"{kspace.data.shape[-4]}: they must come from the same receive array, compressed with the same matrix"
         )
     slices = [dict(zip(k.batch_axes, k.data.shape, strict=False)).get("slice", 1) for k in (calibration, kspace)]
     if slices[0] != slices[1]:
