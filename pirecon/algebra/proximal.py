@@ -39,10 +39,11 @@ def project_to_ball(p: Tensor, radius: float | Tensor) -> Tensor:
 
     Args:
         p: real ``(2, *batch, n, z, y, x)``; one vector is the entries over the first axis and axis −4.
-        radius: > 0, a number or a tensor that broadcasts against ``(*batch, 1, z, y, x)``.
+        radius: ≥ 0, a number or a tensor that broadcasts against ``(*batch, 1, z, y, x)``.
     """
     length = p.square().sum(dim=0).sum(dim=-4, keepdim=True).sqrt_()
-    return p / (length / radius).clamp_min_(1)
+    longest = torch.clamp(length, min=radius).clamp_min_(torch.finfo(p.dtype).tiny)  # a ball of radius 0 has one point
+    return p * (radius / longest)
 
 
 def total_variation_proximal(
@@ -55,7 +56,7 @@ def total_variation_proximal(
     Args:
         image: g as real planes ``(2, *batch, z, y, x)``.
         difference: D.
-        strength: λ > 0, number or ``(*batch, 1, 1, 1)``.
+        strength: λ ≥ 0, number or ``(*batch, 1, 1, 1)``.
         dual: p ``(2, *batch, n_axes, z, y, x)``, zero or what the last call returned.
         n_iterations: iterations.
 

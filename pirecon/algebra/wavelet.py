@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import copy
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.algebra.proximal import as_complex, as_planes
 
-N_AXES = 3
+AXES = (-3, -2, -1)
 # Scaling filter with two vanishing moments, four taps: Daubechies, Comm Pure Appl Math 41:909 (1988), table 1, N = 2.
 SCALING_FILTER = tuple(
     tap / (4 * math.sqrt(2)) for tap in (1 + math.sqrt(3), 3 + math.sqrt(3), 3 - math.sqrt(3), 1 - math.sqrt(3))
@@ -57,7 +58,7 @@ class Wavelet(LinearOperator):
             for level in range(max(self.levels))
         ]
         self._unshifted = list(self._matrices[0]) if self._matrices else []
-        self._set_shift((0,) * N_AXES)
+        self._set_shift((0, 0, 0))
 
     def shifted(self, shift: Sequence[int]) -> Wavelet:
         """The transform on a grid moved by ``shift`` (z, y, x) voxels; shifts beyond 2^levels repeat."""
@@ -83,32 +84,34 @@ class Wavelet(LinearOperator):
         """W on real planes ``(2, *batch, z, y, x)``, real part first, as :func:`as_planes` gives them."""
         corner = c = planes
         for level, matrices in enumerate(self._matrices):
-            for axis, matrix in zip((-3, -2, -1), matrices, strict=True):
+            for axis, matrix in zip(AXES, matrices, strict=True):
                 if matrix is not None:
                     corner = _multiply(matrix, corner, axis)
             if level == 0:
                 c = corner
             else:
-                c[self._corner(level)] = corner
-            corner = c[self._corner(level + 1)]
+                self._corner(c, level).copy_(corner)
+            corner = self._corner(c, level + 1)
         return c
 
     def synthesise(self, planes: Tensor) -> Tensor:
         """W.H on real planes, the adjoint of :meth:`analyse`."""
         c = planes.clone() if len(self._matrices) > 1 else planes
         for level in reversed(range(len(self._matrices))):
-            corner = c[self._corner(level)]
-            for axis, matrix in zip((-1, -2, -3), reversed(self._matrices[level]), strict=True):
+            corner = self._corner(c, level)
+            for axis, matrix in zip(AXES, self._matrices[level], strict=True):
                 if matrix is not None:
                     corner = _multiply(matrix.T, corner, axis)
             if level == 0:
                 return corner
-            c[self._corner(level)] = corner
+            self._corner(c, level).copy_(corner)
         return c
 
-    def _corner(self, level: int) -> tuple[object, ...]:
-        sizes = [n >> min(level, levels) for n, levels in zip(self.codomain_shape, self.levels, strict=True)]
-        return (..., *(slice(size) for size in sizes))
+    def _corner(self, c: Tensor, level: int) -> Tensor:
+        """The part of ``c`` that level ``level`` transforms further: the whole for 0."""
+        for axis, n, levels in zip(AXES, self.codomain_shape, self.levels, strict=True):
+            c = c.narrow(axis, 0, n >> min(level, levels))
+        return c
 
     def detail_mask(self) -> Tensor:
         """1 on detail coefficients, 0 on the approximation; real, ``codomain_shape``."""
@@ -121,14 +124,15 @@ def _levels(n: int, max_levels: int) -> int:
     return min(max_levels, max(1, int(math.log2(n / 8)))) if n >= 8 else 0
 
 
+@lru_cache(maxsize=64)
 def _analysis_matrix(n: int) -> Tensor:
     """One level of the periodic transform of length n (even): n/2 low-pass rows, then n/2 high-pass rows."""
     matrix = torch.zeros(n, n, dtype=torch.float64)
-    for row in range(n // 2):
-        for tap, h in enumerate(SCALING_FILTER):
-            matrix[row, (2 * row + tap) % n] += h
-            # Quadrature mirror: g[t] = (-1)^t h[3 - t].
-            matrix[n // 2 + row, (2 * row + 3 - tap) % n] += h * (-1) ** (3 - tap)
+    row = torch.arange(n // 2)
+    for tap, h in enumerate(SCALING_FILTER):
+        matrix[row, (2 * row + tap) % n] = h
+        # Quadrature mirror: g[t] = (-1)^t h[3 - t].
+        matrix[n // 2 + row, (2 * row + 3 - tap) % n] = h * (-1) ** (3 - tap)
     return matrix
 
 

@@ -15,10 +15,11 @@ from pirecon.algebra.linear_operator import LinearOperator
 def adjoint(kspace: Tensor, E: LinearOperator) -> Tensor:
     """x = α E.H y, the zero-filled image on the scale that explains the samples best.
 
-    E.H y alone is darker the fewer samples there are (half as bright at R = 2 with uniform sampling and many coils) and
-    counts samples with fewer averages less. One factor per image, α = argmin ‖E α x − y‖² = ‖E.H y‖² / ‖E E.H y‖²,
-    undoes both in the mean; fully sampled with normalised maps it is 1.
-    α x is also the first step of conjugate gradients.
+    E.H y alone is darker the fewer samples there are (half as bright at R = 2 with uniform sampling) and counts samples
+    with fewer averages less. One factor per image, α = argmin ‖E α x − y‖² = ‖E.H y‖² / ‖E E.H y‖², undoes the second
+    and as much of the first as the coils tell apart; it is 1 for fully sampled data with normalised maps and for
+    one coil without averages. α E.H y is also the first step of conjugate gradients. A linear map, for noise
+    propagation say, is plain ``E.adjoint(kspace)``.
 
     Args:
         kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.

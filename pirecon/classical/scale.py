@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -31,6 +33,12 @@ def lipschitz_constant(E: LinearOperator, like: Tensor) -> Tensor:
     return largest_eigenvalue(E.normal, like)
 
 
+def step_size(E: LinearOperator, like: Tensor) -> Tensor:
+    """1 / :func:`lipschitz_constant`, and 1 where E is zero. Args and Returns as there."""
+    bound = lipschitz_constant(E, like)
+    return torch.where(bound > 0, 1 / bound, 1.0)
+
+
 def noise_gain(E: LinearOperator, like: Tensor) -> Tensor:
     """Standard deviation of the real part of a voxel of E.H n for unit noise n: √(mean diagonal of E.H E).
 
@@ -48,6 +56,20 @@ def noise_gain(E: LinearOperator, like: Tensor) -> Tensor:
     # Hutchinson: the expectation of v.H A v over white v is the trace of A.
     energy = (probe.conj() * E.normal(probe)).real.sum(dim=IMAGE, keepdim=True)
     return (energy / probe.abs().square().sum(dim=IMAGE, keepdim=True)).sqrt()
+
+
+def threshold(E: LinearOperator, like: Tensor, *, strength: float) -> Tensor:
+    """λ = strength · :func:`noise_gain`.
+
+    Raises:
+        ValueError: the strength is negative or not finite.
+    """
+    if not 0 <= strength < math.inf:
+        raise ValueError(
+            f"the strength is {strength}, but it must be zero or positive: it counts the standard deviations of noise "
+            "that the penalty removes; 1 to 2 suits most data, 0 is least squares"
+        )
+    return strength * noise_gain(E, like)
 
 
 def _squared_sensitivity(E: CartesianSense) -> Tensor:

@@ -11,9 +11,10 @@ from pirecon.algebra.finite_difference import FiniteDifference
 from pirecon.algebra.fista import fista
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.algebra.proximal import as_complex, as_planes, total_variation_proximal
-from pirecon.classical.scale import lipschitz_constant, noise_gain
+from pirecon.classical.scale import step_size, threshold
 
-DEFAULT_STRENGTH = 0.8
+# Chosen as that of the wavelet: within 0.2 dB of the tuned strength on average, 1 dB at worst.
+DEFAULT_STRENGTH = 1.0
 # Fewer leave the proximal map too rough for momentum: the objective rises again after some 30 iterations.
 DUAL_ITERATIONS = 10
 
@@ -35,19 +36,22 @@ def total_variation(
     Args:
         kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.
         E: forward operator.
-        strength: λ in units of σ, > 0.
+        strength: λ in units of σ, ≥ 0.
         n_iterations: FISTA iterations.
         progress: called with the number of each finished iteration, from 1.
 
     Returns:
         Complex image ``(*batch, z, y, x)``, SNR units.
 
+    Raises:
+        ValueError: the strength is negative.
+
     Source: Rudin, Osher and Fatemi, Physica D 60:259 (1992); Block, Uecker and Frahm, Magn Reson Med 57:1086 (2007);
     solver: Beck and Teboulle, IEEE Trans Image Process 18:2419 (2009).
     """
     zero_filled = E.adjoint(kspace)
-    step = 1 / lipschitz_constant(E, zero_filled)
-    radius = step * strength * noise_gain(E, zero_filled)
+    step = step_size(E, zero_filled)
+    radius = step * threshold(E, zero_filled, strength=strength)
     difference = FiniteDifference(zero_filled.shape[-3:])
     dual = difference.forward(as_planes(torch.zeros_like(zero_filled)))
 
