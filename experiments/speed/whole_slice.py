@@ -13,7 +13,7 @@ from experiments.speed.bart import MISSING, bart, installed, read_cfl, write_cfl
 from experiments.speed.example_data import CALIBRATION, Slice, write_slice
 from experiments.speed.measure import Contender, Task
 
-# Of the wavelet term: the best of a short list for each on this slice. They scale differently; neither changes the time.
+# Of the wavelet term: the best of a short list for each on this slice. Scales differ; neither changes the time.
 SIGPY_REGULARISATION = 0.003
 BART_REGULARISATION = 0.05
 
