@@ -47,7 +47,7 @@ def main() -> None:
         "import": import_time,
     }
     chosen = arguments.tasks or TASKS
-    console, facts = Console(), machine()
+    console, facts = Console(), machine(arguments.checkpoint)
     measured: list[tuple[Task, list[Timing]]] = []
     try:
         for name in chosen:

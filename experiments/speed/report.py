@@ -20,18 +20,23 @@ from experiments.speed.measure import Task, Timing
 HEADINGS = ("contender", "best", "median (turns)", "first", "time ÷ ours", "agreement")
 
 
-def machine() -> list[str]:
+def machine(checkpoint: str) -> list[str]:
     """What the figures depend on, a line each; ask before measuring, since measuring loads the machine."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "ismrmrd", "h5py", "sigpy", "numba"))
     peers = f", BART {bart.version()}" if bart.installed() else ""
     return [
         f"Date: {datetime.date.today().isoformat()}",
-        f"Version: pirecon {version('pirecon')}",
+        f"Version: pirecon {version('pirecon')}, checkpoint {Path(checkpoint).name}",
         f"Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}",
         f"Threads: {torch.get_num_threads()} (torch), {numba.config.NUMBA_NUM_THREADS} (numba)",
-        f"Load before the first task (1 min average): {os.getloadavg()[0]:.1f}",
+        f"Load before the first task (1 min average): {os.getloadavg()[0]:.1f}; priority: {_priority()}",
         f"Python {platform.python_version()}, {packages}{peers}",
     ]
+
+
+def _priority() -> str:
+    real_time = hasattr(os, "SCHED_RR") and os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    return "real time" if real_time else "as other programs"
 
 
 def _processor() -> str:
