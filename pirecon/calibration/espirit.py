@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pirecon.calibration.interpolation import coarse_positions, interpolate_grid
 
-EDGE_MARGIN = 1.15  # neighbouring windows share samples, which spreads a finite region's values a little past the edge
+EDGE_MARGIN = 1.15  # windows that share samples spread the singular values a little past the edge
 LARGEST_WINDOW = 1200  # coils × samples; the time of the eigenvalue problem grows with the cube
 POINTS_PER_KERNEL_SAMPLE = 4  # of the coarse grid; eigenvectors vary as slowly as the kernels' transform
 
@@ -29,11 +29,11 @@ def espirit(
 
     All windows x of ``kernel_width`` samples (over all coils) of the calibration region span a subspace
     Σ x xᴴ = U s² Uᴴ. Noise of standard deviation σ = 1 alone gives singular values up to e = √2 (√windows + √window
-    size), the Marchenko–Pastur edge (here with a margin of 15 %), so each vector counts with the weight max(0, 1 − e²/s²): nothing needs tuning at
-    any SNR. Averaging the weighted projector U w Uᴴ over the positions in the window makes it a convolution, and the
-    Fourier transform of that is one Hermitian coil × coil matrix G a voxel, with an eigenvalue near 1 where there is
-    signal. It is computed on a grid of 4 points a kernel sample and interpolated, which changes nothing that matters:
-    G has no higher frequencies than the kernel.
+    size), the Marchenko–Pastur edge (here with a margin of 15 %), so each vector counts with the weight
+    max(0, 1 − e²/s²): nothing needs tuning at any SNR. Averaging the weighted projector U w Uᴴ over the positions in
+    the window makes it a convolution, and the Fourier transform of that is one Hermitian coil × coil matrix G a voxel,
+    with an eigenvalue near 1 where there is signal. It is computed on a grid of 4 points a kernel sample and
+    interpolated, which changes nothing that matters: G has no higher frequencies than the kernel.
 
     Args:
         calibration: complex ``(*batch, coil, kz, ky, kx)``, fully sampled, in SNR units. The k-space step is that of
@@ -42,8 +42,8 @@ def espirit(
         kernel_width: samples of the window on each axis; at most half of the region, and fewer for many coils in 3D.
         threshold: least singular value, relative to the largest; matters only at very high SNR.
         n_sets: 1, or 2 where a second object is folded into the field of view.
-        crop: eigenvalue from which maps count in full; they are zero where 1 − eigenvalue is twice as large. ``None``
-            takes it from the SNR: 1 − 2.2 e / s_max.
+        crop: maps are zero where 1 − eigenvalue is more than twice (second set: six times) 1 − crop. ``None`` takes
+            it from the SNR: 1 − 2.2 e / s_max. 0 crops nothing. :class:`Espirit` has a soft crop, too.
 
     Returns:
         Complex ``(*batch, n_sets, coil, z, y, x)``, root-sum-of-squares 1 within the object, zero where no signal
@@ -62,7 +62,11 @@ def espirit(
 
 @dataclass(frozen=True)
 class Espirit:
-    """Settings of :func:`espirit`."""
+    """Settings of :func:`espirit`.
+
+    Attributes:
+        soft: let the maps fade to zero between ``crop`` and twice its distance from 1, in place of a hard edge there.
+    """
 
     kernel_width: int = 6
     threshold: float = 0.005
@@ -178,10 +182,16 @@ def _refer_phase(vectors: Tensor, coil: Tensor) -> Tensor:
 
 
 def _crop(values: Tensor, crop: float, *, soft: bool, region: Sequence[int]) -> Tensor:
-    """Soft: 1 from eigenvalue ``crop``, smoothly down to 0 at 1 − 2 (1 − crop). Else 1 wherever that is above 0, and
+    """Weight of the maps ``(set, z, y, x)`` from their eigenvalues.
+
+    Soft: 1 from eigenvalue ``crop``, smoothly down to 0 at 1 − 2 (1 − crop). Else 1 wherever that is above 0, and
     half a voxel of the calibration data around it: maps that fade to 0 would brighten an image by as much, and skin
-    or skull at the very edge of the support may not be lost."""
-    ramp = ((values - (2 * crop - 1)) / max(1 - crop, 1e-6)).clamp(0, 1)
+    or skull at the very edge of the support may not be lost. Further sets hold the weaker of two signals and may be
+    three times as far from 1.
+    """
+    distance = torch.full_like(values, max(1 - crop, 1e-6))
+    distance[1:] *= 3
+    ramp = (2 - (1 - values) / distance).clamp(0, 1)
     if soft:
         return ramp * ramp * (3 - 2 * ramp)
     inside = (ramp > 0).to(values.dtype).unsqueeze(1)  # (set, 1, z, y, x)
