@@ -1,0 +1,157 @@
+"""A benchmark: cells of coils, acceleration and SNR, and the simulated scans in each of them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from pirecon.training.config import build, read_toml
+from pirecon.training.datasets import with_estimated_maps
+from pirecon.training.held_out import HeldOut, HeldOutImages
+from pirecon.training.simulation import Rng, Scan, random_coils, random_phase, scan_image
+
+KNOWN_METHODS = ("unrolled", "adjoint", "cg-sense", "wavelet", "tv", "wavelet-oracle", "tv-oracle")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The grid of a benchmark; every combination is a cell.
+
+    Attributes:
+        coils: (fewest, most) receive coils, drawn for each scan.
+        accelerations: undersampling factors R of the phase-encode lines.
+        snr: voxel SNR of the fully sampled image, mean over the object.
+        calibration_lines: central lines that are always measured.
+    """
+
+    coils: tuple[tuple[int, int], ...] = ((1, 1), (4, 8))
+    accelerations: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0)
+    snr: tuple[float, ...] = (5.0, 10.0, 20.0)
+    calibration_lines: int = 16
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """What `pirecon evaluate CONFIG.toml` reads.
+
+    Attributes:
+        name: of the benchmark.
+        output: JSON file to write; the table goes beside it with the suffix .csv.
+        checkpoint: shipped name or file, of the method "unrolled".
+        methods: some of ``KNOWN_METHODS``; "-oracle" tunes the strength for each image against the truth.
+        images: the truths.
+        cells: how they are scanned.
+        seed: of coils, phase, sampling and noise.
+        processes: work on scans in so many processes of one thread each.
+        cache: folder of finished measurements.
+    """
+
+    name: str
+    output: str
+    checkpoint: str = "default"
+    methods: tuple[str, ...] = ("unrolled", "adjoint", "cg-sense", "wavelet-oracle", "tv-oracle")
+    images: HeldOutImages = field(default_factory=HeldOutImages)
+    cells: Cells = field(default_factory=Cells)
+    seed: int = 1
+    processes: int = 2
+    cache: str = "runs/evaluate"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan of a benchmark.
+
+    Attributes:
+        coils: (fewest, most) of its cell.
+        acceleration, snr: of its cell.
+        held_out: its truth.
+        calibration_lines: as in :class:`Cells`.
+        seed: of everything drawn.
+    """
+
+    coils: tuple[int, int]
+    acceleration: float
+    snr: float
+    held_out: HeldOut
+    calibration_lines: int
+    seed: tuple[int, ...]
+
+
+def read_benchmark(path: str | Path) -> BenchmarkConfig:
+    """Read and check a benchmark's config.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not TOML, an unknown key or method (the nearest known one is named), or a missing key.
+    """
+    path = Path(path)
+    config: BenchmarkConfig = build(BenchmarkConfig, read_toml(path), f"{path}: ")
+    unknown = [name for name in config.methods if name not in KNOWN_METHODS]
+    if unknown:
+        raise ValueError(f"{path}: methods: there is no method {unknown[0]!r}; known: {', '.join(KNOWN_METHODS)}")
+    volumes = tuple(str(path.parent / volume) for volume in config.images.volumes)
+    return replace(config, images=replace(config.images, volumes=volumes))
+
+
+def make_cases(config: BenchmarkConfig, series: list[list[HeldOut]]) -> list[Case]:
+    """One case for each cell and series.
+
+    The image of a series changes with every index of the cell, so that each SNR, each acceleration and each coil
+    setting meets every image.
+    """
+    cells = config.cells
+    cases = []
+    for (i, coils), (j, acceleration), (k, snr) in itertools.product(
+        enumerate(cells.coils), enumerate(cells.accelerations), enumerate(cells.snr)
+    ):
+        for number, images in enumerate(series):
+            held_out = images[(i + j + k + number) % len(images)]
+            seed = (config.seed, i, j, k, number)
+            cases.append(Case(coils, acceleration, snr, held_out, cells.calibration_lines, seed))
+    return cases
+
+
+def scan_case(case: Case) -> Scan:
+    """Simulate the scan of a case.
+
+    Several coils: the maps are ESPIRiT's, from the scan's own noisy calibration lines, and the truth is what these
+    maps make of the true coil images, the same for every method. One coil: a map of ones.
+    """
+    rng = np.random.default_rng(case.seed)
+    matrix = (case.held_out.image.shape[0], case.held_out.image.shape[1])
+    n_coils = int(rng.integers(case.coils[0], case.coils[1] + 1))
+    image = case.held_out.image * random_phase(matrix, rng)
+    maps = random_coils(n_coils, matrix, rng)
+    lines = variable_density_lines(matrix[0], case.acceleration, rng, n_centre=case.calibration_lines)
+    scan = scan_image(image, maps, lines, acquired_columns=matrix[1], snr=case.snr, rng=rng)
+    return with_estimated_maps(scan, lines) if n_coils > 1 else scan
+
+
+def variable_density_lines(n_lines: int, acceleration: float, rng: Rng, *, n_centre: int) -> np.ndarray:
+    """Random phase-encode lines whose density falls as (1 − |k|/k_max)², and ``n_centre`` in the centre.
+
+    Args:
+        n_lines: of the full matrix.
+        acceleration: R: ⌊n_lines / R⌉ lines are measured in all; R = 1 measures every line.
+        rng: draws the lines.
+        n_centre: central lines that are always measured.
+
+    Returns:
+        bool ``(n_lines,)``.
+
+    Source: Lustig et al., Magn Reson Med 58:1182 (2007), section on variable-density sampling.
+    """
+    index = np.arange(n_lines) - n_lines // 2
+    measured = (index >= -(n_centre // 2)) & (index < n_centre - n_centre // 2)
+    n_more = round(n_lines / acceleration) - n_centre
+    if n_more < 0:
+        raise ValueError(
+            f"R = {acceleration:g} measures {round(n_lines / acceleration)} of {n_lines} lines, fewer than the {n_centre} "
+            "calibration lines; lower cells.calibration_lines or the acceleration"
+        )
+    density = np.where(measured, 0.0, (1 - np.abs(index) / (n_lines / 2 + 1)) ** 2)
+    measured[rng.choice(n_lines, n_more, replace=False, p=density / density.sum())] = True
+    return measured

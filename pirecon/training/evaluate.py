@@ -1,0 +1,176 @@
+"""`pirecon evaluate CONFIG.toml`: methods against known truths, cell by cell."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from pirecon.report.metrics import ImageMetrics
+from pirecon.training.benchmark import BenchmarkConfig, Case, make_cases, read_benchmark
+from pirecon.training.held_out import load_held_out
+from pirecon.training.measure import CaseResult, measure_case, method_digest, weights_digest
+
+ORACLES = ("wavelet-oracle", "tv-oracle")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Means over the images of one cell.
+
+    Attributes:
+        coils, acceleration, snr: of the cell.
+        n_images: averaged over.
+        methods: mean metrics by method.
+        gain: mean of PSNR of "unrolled" minus that of the better oracle of each image, dB; None without them.
+    """
+
+    coils: tuple[int, int]
+    acceleration: float
+    snr: float
+    n_images: int
+    methods: dict[str, ImageMetrics]
+    gain: float | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything measured.
+
+    Attributes:
+        config: what was asked for.
+        weights: SHA-256 of the network's weights; empty where no network was asked for.
+        cases: one for each scan.
+    """
+
+    config: BenchmarkConfig
+    weights: str
+    cases: tuple[CaseResult, ...]
+
+    def cells(self) -> list[Cell]:
+        """Means over images, in the order of the config."""
+        key = lambda case: (case.coils, case.acceleration, case.snr)  # noqa: E731
+        return [_cell(*where, list(group)) for where, group in itertools.groupby(self.cases, key)]
+
+    def summary(self) -> dict[str, float]:
+        """Mean metrics of each method, and gain over the better oracle: all cells, R ≥ 3 and R < 3, worst cell; dB."""
+        cells, found = self.cells(), {}
+        for name in self.config.methods:
+            for metric in ("psnr", "ssim", "nrmse"):
+                found[f"{name} {metric}"] = fmean(getattr(cell.methods[name], metric) for cell in cells)
+        gains = [(cell.acceleration, cell.gain) for cell in cells if cell.gain is not None]
+        if gains:
+            found["gain"] = fmean(gain for _, gain in gains)
+            found["gain worst cell"] = min(gain for _, gain in gains)
+            for label, chosen in (("R >= 3", [g for R, g in gains if R >= 3]), ("R < 3", [g for R, g in gains if R < 3])):
+                if chosen:
+                    found[f"gain {label}"] = fmean(chosen)
+        return found
+
+
+def run(path: Path, *, progress: bool) -> Results:
+    """Do what a config asks for: print a table, write the JSON file and the CSV file beside it."""
+    results = evaluate(read_benchmark(path), progress=progress)
+    write_results(results)
+    console = Console()
+    console.print(cell_table(results))
+    for name, value in results.summary().items():
+        if name.startswith("gain"):
+            console.print(f"unrolled − better oracle, {name}: {value:+.2f} dB")
+    console.print(f"written: {results.config.output} and {Path(results.config.output).with_suffix('.csv')}")
+    return results
+
+
+def evaluate(config: BenchmarkConfig, *, progress: bool = False) -> Results:
+    """Measure every method of a benchmark on every scan; interrupted, it goes on where it was.
+
+    Args:
+        config: the benchmark.
+        progress: show a bar.
+
+    Raises:
+        FileNotFoundError: no such checkpoint or volume.
+        ValueError: no images, or more calibration lines than the acceleration allows.
+    """
+    weights = weights_digest(config.checkpoint) if "unrolled" in config.methods else ""
+    cases = make_cases(config, load_held_out(config.images))
+    measured = _measure_all(cases, config)
+    if progress:
+        measured = track(measured, f"{config.name}: scans", total=len(cases))
+    return Results(config, weights, tuple(measured))
+
+
+def _measure_all(cases: list[Case], config: BenchmarkConfig) -> Iterable[CaseResult]:
+    measure = partial(measure_case, methods=config.methods, checkpoint=config.checkpoint, cache=config.cache)
+    return _in_processes(measure, cases, config.processes) if config.processes > 1 else map(measure, cases)
+
+
+def _in_processes(measure: partial[CaseResult], cases: list[Case], processes: int) -> Iterator[CaseResult]:
+    # Spawned, not forked: a fork of a process whose OpenMP threads have run may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield from pool.map(measure, cases)
+
+
+def _cell(coils: tuple[int, int], acceleration: float, snr: float, cases: list[CaseResult]) -> Cell:
+    methods = {
+        name: ImageMetrics(
+            *(fmean(getattr(case.methods[name].metrics, metric) for case in cases) for metric in ("psnr", "ssim", "nrmse"))
+        )
+        for name in cases[0].methods
+    }
+    gains = [g for g in map(gain, cases) if g is not None]
+    return Cell(coils, acceleration, snr, len(cases), methods, fmean(gains) if gains else None)
+
+
+def gain(case: CaseResult) -> float | None:
+    """PSNR of "unrolled" minus that of the better oracle, dB; None where one of them was not measured."""
+    oracles = [case.methods[name].metrics.psnr for name in ORACLES if name in case.methods]
+    if not oracles or "unrolled" not in case.methods:
+        return None
+    return case.methods["unrolled"].metrics.psnr - max(oracles)
+
+
+def cell_table(results: Results) -> Table:
+    """PSNR, SSIM and NRMSE of every cell."""
+    table = Table(title=f"{results.config.name}: PSNR in dB / SSIM / NRMSE", title_justify="left")
+    for heading in ("coils", "R", "SNR", *results.config.methods, "gain, dB"):
+        table.add_column(heading, justify="right")
+    for cell in results.cells():
+        scores = [f"{m.psnr:.2f} / {m.ssim:.3f} / {m.nrmse:.3f}" for m in cell.methods.values()]
+        last = "" if cell.gain is None else f"{cell.gain:+.2f}"
+        table.add_row(coil_label(cell.coils), f"{cell.acceleration:g}", f"{cell.snr:g}", *scores, last)
+    return table
+
+
+def coil_label(coils: tuple[int, int]) -> str:
+    """"1" or "4–8"."""
+    return str(coils[0]) if coils[0] == coils[1] else f"{coils[0]}–{coils[1]}"
+
+
+def write_results(results: Results) -> None:
+    """All scans, cells and the summary as JSON; one line for each scan and method as CSV."""
+    path = Path(results.config.output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {**asdict(results), "cells": [asdict(cell) for cell in results.cells()], "summary": results.summary()}
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow("coils acceleration snr image n_coils method psnr ssim nrmse strength code".split())
+        for case in results.cases:
+            for name, m in case.methods.items():
+                where = (coil_label(case.coils), case.acceleration, case.snr, case.image, case.n_coils)
+                numbers = (m.metrics.psnr, m.metrics.ssim, m.metrics.nrmse, m.strength)
+                writer.writerow((*where, name, *numbers, method_digest(name, results.config.checkpoint)))
