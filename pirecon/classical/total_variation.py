@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pirecon.algebra.continuation import continuation
 from pirecon.algebra.finite_difference import FiniteDifference
 from pirecon.algebra.fista import fista
 from pirecon.algebra.linear_operator import LinearOperator
@@ -17,6 +18,8 @@ from pirecon.classical.scale import step_size, threshold
 DEFAULT_STRENGTH = 1.0
 # Fewer leave the proximal map too rough for momentum: the objective rises again after some 30 iterations.
 DUAL_ITERATIONS = 10
+# Share of the iterations in which λ sinks to its value.
+SINKING = 0.5
 
 
 @torch.no_grad()
@@ -31,7 +34,7 @@ def total_variation(
     """x = argmin ½‖E x − y‖² + λ Σ_r √(Σ_a |(D_a x)(r)|²), FISTA with a warm-started dual inside.
 
     λ = strength · σ with σ the standard deviation that unit noise has in E.H y. 50 iterations with 10 dual steps each
-    leave the objective within about 1e-4 of its minimum.
+    leave the objective within 1e-3 of its minimum, mostly within 1e-5.
 
     Args:
         kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.
@@ -51,14 +54,16 @@ def total_variation(
     """
     zero_filled = E.adjoint(kspace)
     step = step_size(E, zero_filled)
-    radius = step * threshold(E, zero_filled, strength=strength)
+    weights = continuation(
+        threshold(E, zero_filled, strength=strength), zero_filled, n_sinking=round(SINKING * n_iterations)
+    )
     difference = FiniteDifference(zero_filled.shape[-3:])
     dual = difference.forward(as_planes(torch.zeros_like(zero_filled)))
 
     def proximal(image: Tensor) -> Tensor:
         nonlocal dual
         planes, dual = total_variation_proximal(
-            as_planes(image), difference, radius, dual=dual, n_iterations=DUAL_ITERATIONS
+            as_planes(image), difference, step * next(weights), dual=dual, n_iterations=DUAL_ITERATIONS
         )
         return as_complex(planes)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pirecon.algebra.continuation import continuation
 from pirecon.algebra.fista import fista
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.algebra.proximal import as_complex, as_planes, soft_threshold
@@ -34,7 +35,8 @@ def l1_wavelet(
 
     λ = strength · σ with σ the standard deviation that unit noise has in E.H y (1/√R for normalised maps): in SNR
     units the noise is known, so the threshold follows from it and needs no tuning. Each iteration shifts the grid anew,
-    and the last 40 % of the iterates are averaged, which is cycle spinning.
+    and the last 40 % of the iterates are averaged, which is cycle spinning. Until then λ sinks to its value
+    (:func:`~pirecon.algebra.continuation.continuation`).
 
     Args:
         kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.
@@ -57,14 +59,18 @@ def l1_wavelet(
     step = step_size(E, zero_filled)
     real = zero_filled.real.dtype
     wavelet = Wavelet(zero_filled.shape[-3:], dtype=real, device=zero_filled.device)
-    shrinkage = step * threshold(E, zero_filled, strength=strength) * wavelet.detail_mask().to(step)
+    details = step * wavelet.detail_mask().to(step)
+    n_averaged = max(1, round(AVERAGED * n_iterations))
+    weights = continuation(
+        threshold(E, zero_filled, strength=strength), zero_filled, n_sinking=n_iterations - n_averaged
+    )
     generator = torch.Generator().manual_seed(0)
     period = 2 ** max(wavelet.levels)
 
     def proximal(image: Tensor) -> Tensor:
         shift = torch.randint(period, (3,), generator=generator).tolist() if cycle_spinning else (0, 0, 0)
         grid = wavelet.shifted(shift)
-        return as_complex(grid.synthesise(soft_threshold(grid.analyse(as_planes(image)), shrinkage)))
+        return as_complex(grid.synthesise(soft_threshold(grid.analyse(as_planes(image)), next(weights) * details)))
 
     return fista(
         lambda x: E.normal(x).sub_(zero_filled),
@@ -72,6 +78,6 @@ def l1_wavelet(
         zero_filled,
         step=step,
         n_iterations=n_iterations,
-        n_averaged=max(1, round(AVERAGED * n_iterations)) if cycle_spinning else 1,
+        n_averaged=n_averaged if cycle_spinning else 1,
         progress=progress,
     )
