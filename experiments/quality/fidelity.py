@@ -35,7 +35,7 @@ class SliceFidelity:
 
 
 def fidelity(checkpoint: str) -> dict[str, dict[str, float]]:
-    """By file: mean and largest χ² over slices; ratio of the brightest regions' means with the largest deviation from 1."""
+    """By file: χ² and ratio of the brightest regions' means, on average over the slices and in the worst slice."""
     solve = choose_method("unrolled", checkpoint=checkpoint)
     found = {}
     for file in brain_files():
@@ -101,7 +101,7 @@ def low_passed_noise(slice_: RealSlice, edges: tuple[float, float]) -> Tensor:
 def _adjoint_factor(slice_: RealSlice) -> float:
     """The one factor by which ``adjoint`` scales E.H y, from the data, not from noise."""
     plain = slice_.E.adjoint(slice_.samples)
-    return float((adjoint(slice_.samples, slice_.E).abs().sum() / plain.abs().sum()))
+    return float(adjoint(slice_.samples, slice_.E).abs().sum() / plain.abs().sum())
 
 
 def head_and_brain(smooth: Tensor, edges: tuple[float, float]) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.quality import prose
 from experiments.quality.real_data import NAMES
 
 Part = dict[str, Any]
@@ -27,7 +28,10 @@ def write_page(path: Path, parts: Mapping[str, Part], facts: Sequence[str]) -> N
         "pictures": _pictures,
     }
     for name, section in sections.items():
-        lines += ["", *(section(parts[name]) if name in parts else [f"The part `{name}` was not measured on this machine."])]
+        lines += [
+            "",
+            *(section(parts[name]) if name in parts else [f"The part `{name}` was not measured on this machine."]),
+        ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -58,10 +62,8 @@ def _benchmark(title: str, part: Part, targets: Mapping[str, float]) -> list[str
         "",
         f"{len(part['cases'])} scans, {images} images in each cell; matrices (y, x): "
         + ", ".join(sorted({"{} × {}".format(*case["matrix"]) for case in part["cases"]}))
-        + f"; seed {config['seed']}. R: random lines of variable density with {cells['calibration_lines']} central lines. SNR: "
-        "voxel SNR of the fully sampled image, mean over the object. Several coils: maps by ESPIRiT from the scan's own "
-        "noisy central lines, the same for every method. *Oracle*: regularisation strength tuned for every image against "
-        "the truth. Metrics of the magnitude over the whole image; PSNR's peak is the maximum of the truth.",
+        + f"; seed {config['seed']}. "
+        + prose.BENCHMARK.format(**cells),
         "",
         "Unrolled minus the better oracle, PSNR:",
         "",
@@ -94,11 +96,7 @@ def _prediction(part: Part) -> list[str]:
     lines = [
         "## Real 0.055 T data: predicting what was kept back",
         "",
-        "χ² = mean |E x − y|² / 2 in SNR units over samples that the method was not given; mean over the slices of a file. "
-        "Every method at its default. The published files were filtered before they were stored: noise is weaker in the "
-        "outer k-space than on average, so a χ² below 1 is possible, and what counts is the order of the methods. With "
-        "one coil zero-filling and CG-SENSE predict zero for a sample that was not measured (column *zero*: a prediction "
-        "of zero everywhere).",
+        prose.PREDICTION,
     ]
     for kind, title in (
         ("samples", "A random tenth of the measured samples, none of the central 17 × 17"),
@@ -109,8 +107,7 @@ def _prediction(part: Part) -> list[str]:
         "",
         "### Two averages: reconstructed from the first, compared with all samples of the second",
         "",
-        "*Itself*: the samples of the first average as the prediction, with the noise of both (2 for white noise); 1 would "
-        "be the noise of the second alone.",
+        prose.AVERAGES,
         "",
         _lowest(part["averages"]),
         "",
@@ -153,11 +150,7 @@ def _fidelity(part: Part) -> list[str]:
     return [
         "## Real 0.055 T data: fidelity",
         "",
-        "All measured samples; unrolled minus zero-filled image, both low-passed by a Gaussian of 8 mm full width at half "
-        "maximum. χ²: mean over the head of |difference|² / (2 σ²), σ the noise of the low-passed zero-filled image from "
-        "64 pseudo-replicas. Brightness: mean of the brightest compact region of the brain (at least 1.2 cm², 15 mm inside "
-        "the head's surface, found in the low-passed zero-filled image) in the unrolled over that in the zero-filled image, "
-        "of the part in phase with the low-passed image, which has no noise bias; ± is the noise of the latter mean.",
+        prose.FIDELITY,
         "",
         *table(header, body),
     ]
@@ -168,8 +161,7 @@ def _phase(part: Part) -> list[str]:
     return [
         "## Independence of the phase",
         "",
-        "Fully sampled image data, noise included, times linear phases of up to 12 turns over the field of view, whole and "
-        "fractional, on both axes; change of the magnitude of the unrolled image, relative to its maximum.",
+        prose.PHASE,
         "",
         *table(["data", "largest change", "root mean square"], body),
     ]

@@ -24,7 +24,9 @@ def phase_invariance(checkpoint: str, simulated: BenchmarkConfig) -> dict[str, d
     The phase multiplies the image of fully sampled data, noise included, so that nothing but the phase differs.
     """
     solve = choose_method("unrolled", checkpoint=checkpoint)
-    case = next(c for c in make_cases(simulated, load_held_out(simulated.images)) if c.snr == 10 and c.acceleration == 1)
+    case = next(
+        c for c in make_cases(simulated, load_held_out(simulated.images)) if c.snr == 10 and c.acceleration == 1
+    )
     scan = scan_case(case)
     images = {f"simulated: {case.held_out.name}, SNR 10": CartesianSense(scan.maps, scan.weights).adjoint(scan.kspace)}
     for file in brain_files("*[67]A_[FG]*.h5"):

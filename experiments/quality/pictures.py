@@ -26,7 +26,9 @@ def real_pictures(folder: Path, checkpoint: str) -> list[str]:
         slice_ = file.slices[SLICE]
         images = {NAMES[name]: solve(slice_.samples, slice_.E) for name, solve in methods.items()}
         name = f"real_{file.name}.png"
-        comparison_figure(images, folder / name, geometry=file.measurement.kspace.geometry, title=f"{file.name}, 0.055 T")
+        comparison_figure(
+            images, folder / name, geometry=file.measurement.kspace.geometry, title=f"{file.name}, 0.055 T"
+        )
         written.append(name)
     return written
 
@@ -38,9 +40,7 @@ def benchmark_pictures(folder: Path, config: BenchmarkConfig, checkpoint: str) -
     written = []
     for n_coils, acceleration, snr, series in EXAMPLES:
         case = next(
-            c
-            for c in cases
-            if (c.coils[0], c.acceleration, c.snr, c.seed[-1]) == (n_coils, acceleration, snr, series)
+            c for c in cases if (c.coils[0], c.acceleration, c.snr, c.seed[-1]) == (n_coils, acceleration, snr, series)
         )
         name = f"{Path(config.output).stem}_{n_coils}_coils_R{acceleration}_snr{snr}.png"
         draw_case(case, config, folder / name, checkpoint)
@@ -56,5 +56,7 @@ def draw_case(case: Case, config: BenchmarkConfig, path: Path, checkpoint: str) 
         image, strength = reconstruct_scan(scan, method, checkpoint=checkpoint)
         label = NAMES[method.removesuffix("-oracle")] + (", oracle" if strength else "")
         images[label] = torch.as_tensor(image)
-    title = f"{case.held_out.name}, {scan.kspace.shape[0]} coils ({coil_label(case.coils)}), R = {case.acceleration:g}, "
+    title = (
+        f"{case.held_out.name}, {scan.kspace.shape[0]} coils ({coil_label(case.coils)}), R = {case.acceleration:g}, "
+    )
     comparison_figure(images, path, truth=scan.truth, title=f"{title}SNR {case.snr:g}")

@@ -75,7 +75,7 @@ def _away_from_centre(slice_: RealSlice, *, lines: bool = False) -> Tensor:
 
 
 def second_average_chi2(file: RealFile, methods: dict[str, Method]) -> dict[str, float]:
-    """Reconstruct from the first average, predict the second; "itself": the first average's samples as the prediction."""
+    """Reconstruct from the first average, predict the second; "itself" predicts by the first average's samples."""
     first, second = (real_file(file.path, average=number) for number in (0, 1))
     scale = first.measurement.noise_scale / second.measurement.noise_scale
     found: dict[str, list[float]] = {name: [] for name in (*methods, "itself")}

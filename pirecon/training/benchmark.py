@@ -149,7 +149,7 @@ def variable_density_lines(n_lines: int, acceleration: float, rng: Rng, *, n_cen
     n_more = round(n_lines / acceleration) - n_centre
     if n_more < 0:
         raise ValueError(
-            f"R = {acceleration:g} measures {round(n_lines / acceleration)} of {n_lines} lines, fewer than the {n_centre} "
+            f"R = {acceleration:g} measures {n_more + n_centre} of {n_lines} lines, fewer than the {n_centre} "
             "calibration lines; lower cells.calibration_lines or the acceleration"
         )
     density = np.where(measured, 0.0, (1 - np.abs(index) / (n_lines / 2 + 1)) ** 2)

@@ -24,6 +24,10 @@ from pirecon.training.held_out import load_held_out
 from pirecon.training.measure import CaseResult, measure_case, method_digest, weights_digest
 
 ORACLES = ("wavelet-oracle", "tv-oracle")
+COLUMNS = (
+    *("coils", "acceleration", "snr", "image", "n_coils"),
+    *("method", "psnr", "ssim", "nrmse", "strength", "code"),
+)
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,9 @@ class Results:
         if gains:
             found["gain"] = fmean(gain for _, gain in gains)
             found["gain worst cell"] = min(gain for _, gain in gains)
-            for label, chosen in (("R >= 3", [g for R, g in gains if R >= 3]), ("R < 3", [g for R, g in gains if R < 3])):
-                if chosen:
-                    found[f"gain {label}"] = fmean(chosen)
+            high = [gain for acceleration, gain in gains if acceleration >= 3]
+            low = [gain for acceleration, gain in gains if acceleration < 3]
+            found |= {f"gain {name}": fmean(part) for name, part in (("R >= 3", high), ("R < 3", low)) if part}
         return found
 
 
@@ -125,14 +129,15 @@ def _in_processes(measure: partial[CaseResult], cases: list[Case], processes: in
 
 
 def _cell(coils: tuple[int, int], acceleration: float, snr: float, cases: list[CaseResult]) -> Cell:
-    methods = {
-        name: ImageMetrics(
-            *(fmean(getattr(case.methods[name].metrics, metric) for case in cases) for metric in ("psnr", "ssim", "nrmse"))
-        )
-        for name in cases[0].methods
-    }
+    methods = {name: _mean([case.methods[name].metrics for case in cases]) for name in cases[0].methods}
     gains = [g for g in map(gain, cases) if g is not None]
     return Cell(coils, acceleration, snr, len(cases), methods, fmean(gains) if gains else None)
+
+
+def _mean(metrics: list[ImageMetrics]) -> ImageMetrics:
+    return ImageMetrics(
+        psnr=fmean(m.psnr for m in metrics), ssim=fmean(m.ssim for m in metrics), nrmse=fmean(m.nrmse for m in metrics)
+    )
 
 
 def gain(case: CaseResult) -> float | None:
@@ -156,7 +161,7 @@ def cell_table(results: Results) -> Table:
 
 
 def coil_label(coils: tuple[int, int]) -> str:
-    """"1" or "4–8"."""
+    """``1`` or ``4–8``."""
     return str(coils[0]) if coils[0] == coils[1] else f"{coils[0]}–{coils[1]}"
 
 
@@ -168,7 +173,7 @@ def write_results(results: Results) -> None:
     path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow("coils acceleration snr image n_coils method psnr ssim nrmse strength code".split())
+        writer.writerow(COLUMNS)
         for case in results.cases:
             for name, m in case.methods.items():
                 where = (coil_label(case.coils), case.acceleration, case.snr, case.image, case.n_coils)

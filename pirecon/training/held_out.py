@@ -105,9 +105,9 @@ def _volume(path: Path, voxel: float) -> list[HeldOut]:
             f"there is no held-out volume {path}: name NIfTI files that you have under images.volumes "
             "(relative paths start at the config's folder)"
         )
-    import nibabel
+    from nibabel.nifti1 import Nifti1Image
 
-    stored = nibabel.load(os.fspath(path))
+    stored = Nifti1Image.from_filename(os.fspath(path))
     volume = np.asarray(stored.dataobj, dtype=np.float32)
     # Some files count from an offset; the air around the head is zero.
     volume = np.clip(volume - np.percentile(volume, 1), 0, None)

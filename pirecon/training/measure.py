@@ -136,7 +136,7 @@ def _code_digest(stations: tuple[str, ...]) -> str:
         for path in sorted((Path(pirecon.__file__).parent / station).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for node in ast.walk(tree):
-                if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+                if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
                     node.body = node.body[1:]
             digest.update(ast.dump(tree).encode())
     return digest.hexdigest()
