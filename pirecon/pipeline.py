@@ -14,10 +14,11 @@ from torch import Tensor
 from pirecon.calibration import (
     NoiseCovariance,
     SensitivityMaps,
-    compress_coils,
+    compression_matrix,
     covariance_from_kspace,
     covariance_from_noise_scan,
     estimate_sensitivity_maps,
+    mix_kspace_channels,
     prewhiten,
 )
 from pirecon.encoding import CartesianSense
@@ -135,8 +136,9 @@ def calibrate(
     if calibration is not None:
         calibration = prewhiten(calibration, covariance)
     if n_coils is not None and n_coils < whitened.data.shape[-4]:
-        # Both through one matrix would need the matrix; the maps are made from the imaging data then.
-        whitened, calibration = compress_coils(whitened, n_coils), None
+        compression = compression_matrix(whitened, n_coils)
+        whitened = mix_kspace_channels(whitened, compression)
+        calibration = None if calibration is None else mix_kspace_channels(calibration, compression)
     grid = choose_matrix(whitened, matrix=matrix, voxel=voxel)
     maps = estimate_sensitivity_maps(whitened, calibration, grid)
     scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()) / kspace.n_averages)
@@ -149,7 +151,12 @@ def noise_covariance(raw: RawData, kspace: KSpace) -> NoiseCovariance:
     if samples is None:
         return covariance_from_kspace(kspace)
     ratio = noise_dwell_time_ratio(raw)
-    return covariance_from_noise_scan(samples, bandwidth_ratio=1.0 if ratio is None else 1.0 / ratio)
+    system = raw.header.acquisitionSystemInformation
+    return covariance_from_noise_scan(
+        samples,
+        bandwidth_ratio=1.0 if ratio is None else 1.0 / ratio,
+        receiver_noise_bandwidth=None if system is None else system.relativeReceiverNoiseBandwidth,
+    )
 
 
 def choose_matrix(kspace: KSpace, *, matrix: Matrix | None, voxel: float | None) -> Matrix:
