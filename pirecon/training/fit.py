@@ -50,7 +50,14 @@ class Training(pl.LightningModule):
         return loss
 
     def configure_optimizers(self) -> dict[str, object]:
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.stage.learning_rate, weight_decay=1e-4, betas=(0.9, 0.99))
+        rate = self.stage.learning_rate
+        scalars = [self.network.log_weight, self.network.log_noise_scale]
+        groups = [
+            {"params": list(self.network.priors.parameters()), "lr": rate},
+            # Logarithms of λ and of the noise scale have far to go in steps of the learning rate, and are never decayed.
+            {"params": scalars, "lr": 20 * rate, "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.99))
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._course)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
