@@ -21,15 +21,24 @@ REPLICAS = 64
 REGION_SHARE = 0.9  # of its peak: where a bright region ends
 SMALLEST_REGION = 1.2e-4  # m²; a region is at least so large
 BRAIN_DEPTH = 15e-3  # m from the head's surface, so that scalp and skull are no lesions
+AIR_DISTANCE = 15e-3  # m from the head: beyond the low-pass's tails
 SEED = 50
 PLANE = (-2, -1)
 
 
 @dataclass(frozen=True)
 class SliceFidelity:
-    """One slice: χ² of the low-passed difference inside the head, ratio of the bright region's means and its error."""
+    """One slice.
+
+    Attributes:
+        chi2: of the low-passed difference inside the head.
+        air: noise of the low-passed zero-filled image as found in the air, over that of the pseudo-replicas.
+        ratio: of the bright region's means.
+        ratio_error: standard deviation of ``ratio`` by the noise of the zero-filled image.
+    """
 
     chi2: float
+    air: float
     ratio: float
     ratio_error: float
 
@@ -45,6 +54,7 @@ def fidelity(checkpoint: str) -> dict[str, dict[str, float]]:
         found[file.name] = {
             "chi2": fmean(s.chi2 for s in slices),
             "chi2 worst": max(s.chi2 for s in slices),
+            "air": fmean(s.air for s in slices),
             "ratio": fmean(s.ratio for s in slices),
             "ratio worst": worst.ratio,
             "ratio error": worst.ratio_error,
@@ -66,11 +76,12 @@ def slice_fidelity(slice_: RealSlice, solve: Method, edges: tuple[float, float])
     head, brain = head_and_brain(smooth[0].abs(), edges)
     difference = low_pass(image - reference, edges)
     chi2 = float((difference.abs().square() / (2 * noise.square()))[0][head].mean())
+    air = float((smooth.abs().square() / (2 * noise.square()))[0][air_around(head, edges)].mean().sqrt())
     region = bright_region(smooth[0].abs(), brain, edges)
     # The part in phase with the low-passed image has no noise bias, as a magnitude would.
     phase = torch.polar(torch.ones_like(smooth.real), -smooth.angle())
     means = [float((x * phase).real[0][region].mean()) for x in (image, reference)]
-    return SliceFidelity(chi2, means[0] / means[1], 1 / math.sqrt(int(region.sum())) / means[1])
+    return SliceFidelity(chi2, air, means[0] / means[1], 1 / math.sqrt(int(region.sum())) / means[1])
 
 
 def low_pass(image: Tensor, edges: tuple[float, float]) -> Tensor:
@@ -112,6 +123,11 @@ def head_and_brain(smooth: Tensor, edges: tuple[float, float]) -> tuple[Tensor, 
     head = ndimage.binary_fill_holes(labels == np.bincount(labels.ravel())[1:].argmax() + 1)
     depth = ndimage.distance_transform_edt(np.pad(head, 1), sampling=edges)[1:-1, 1:-1]
     return torch.from_numpy(head), torch.from_numpy(depth >= BRAIN_DEPTH)
+
+
+def air_around(head: Tensor, edges: tuple[float, float]) -> Tensor:
+    """What lies at least 15 mm outside the head, ``(y, x)``."""
+    return torch.from_numpy(ndimage.distance_transform_edt(~head.numpy(), sampling=edges) >= AIR_DISTANCE)
 
 
 def bright_region(smooth: Tensor, brain: Tensor, edges: tuple[float, float]) -> Tensor:

@@ -141,12 +141,13 @@ def _fidelity(part: Part) -> list[str]:
                 f"{row['chi2']:.2f}",
                 f"{row['chi2 worst']:.2f}",
                 "met" if row["chi2 worst"] < 1.2 else f"**missed by {row['chi2 worst'] - 1.2:.2g}**",
+                f"{row['air']:.2f}",
                 f"{row['ratio']:.3f}",
                 f"{row['ratio worst']:.3f} ± {row['ratio error']:.3f}",
                 "met" if contrast <= 0.05 else f"**missed by {100 * (contrast - 0.05):.1f} %**",
             ]
         )
-    header = ["file", "χ²", "worst slice", "< 1.2", "brightness", "worst slice", "within 5 %"]
+    header = ["file", "χ²", "worst slice", "< 1.2", "σ in air / σ", "brightness", "worst slice", "within 5 %"]
     return [
         "## Real 0.055 T data: fidelity",
         "",

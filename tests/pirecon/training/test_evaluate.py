@@ -152,7 +152,7 @@ def test_unknown_key_names_the_nearest(config_file: Path, line: str, message: st
 
 def test_unknown_method_is_refused(config_file: Path) -> None:
     config_file.write_text(config_file.read_text().replace('"tv-oracle"', '"tv-orakel"'))
-    with pytest.raises(ValueError, match="no method 'tv-orakel'; known: .*tv-oracle"):
+    with pytest.raises(ValueError, match=r"no method 'tv-orakel'; known: .*tv-oracle"):
         read_benchmark(config_file)
 
 
@@ -165,7 +165,7 @@ def test_absent_volume_and_no_images(tmp_path: Path) -> None:
 
 def test_too_many_calibration_lines(config_file: Path) -> None:
     config_file.write_text(config_file.read_text().replace("accelerations = [2]", "accelerations = [4]"))
-    with pytest.raises(ValueError, match="measures 12 of 48 lines, fewer than the 16"):
+    with pytest.raises(ValueError, match=r"measures 12 of 48 lines, fewer than the 16"):
         evaluate(read_benchmark(config_file))
 
 
