@@ -114,15 +114,15 @@ def readout_kinds(raw: RawData, lines: np.ndarray, n_grid: int) -> list[ReadoutK
 def kept_points(kind: ReadoutKind, n_grid: int, n_points: int) -> np.ndarray:
     """Which points of the line without oversampling were measured: bool ``(n_points,)``."""
     position = (np.arange(n_points) - n_points // 2) * (n_grid / n_points) + n_grid // 2  # on the oversampled grid
-    half = 0.5 + 1e-6  # each sample stands for half a step on either side; an even line of an odd one starts right there
+    half = 0.5 + 1e-6  # each sample stands for half a step on either side, and even lines of odd ones start right there
     return (position >= kind.start - half) & (position <= kind.start + kind.last - kind.first - 1 + half)
 
 
 def to_lines(samples: Tensor, kind: ReadoutKind, *, n_grid: int, n_points: int) -> Tensor:
     """Turn readouts round where reversed, place them on the grid and remove the oversampling.
 
-    Where a part of an oversampled line is missing (asymmetric echo) it counts as zero in the transform: the points next to
-    the cut lose what their missing neighbours would have given, a few percent of those neighbours further away.
+    Where a part of an oversampled line is missing (asymmetric echo) it counts as zero in the transform: the points next
+    to the cut lose what their missing neighbours would have given, a few percent of those neighbours further away.
 
     Args:
         samples: complex ``(line, coil, sample)`` of one kind, in order of measurement.
