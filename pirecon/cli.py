@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +45,7 @@ def reconstruct_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Image: .nii.gz, .h5 (MRD images), .npy or .png.")],
     method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "unrolled",
     checkpoint: Annotated[str, typer.Option(help="Of the unrolled network: shipped name or file.")] = "default",
-    matrix: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Reconstruction grid, at least the acquired one.")] = None,
+    matrix: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Grid, at least the acquired one.")] = None,
     voxel: Annotated[float | None, typer.Option(metavar="MM", help="Largest voxel edge, instead of --matrix.")] = None,
     coils: Annotated[int | None, typer.Option(min=1, help="Compress to this many virtual coils.")] = None,
     encoding: EncodingIndex = 0,
@@ -109,7 +109,8 @@ def _matrix(text: str | None) -> tuple[int, int, int] | None:
     try:
         z, y, x = (int(part) for part in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"needs three whole numbers as in 1,256,256, not {text!r}", param_hint="--matrix") from None
+        message = f"needs three whole numbers as in 1,256,256, not {text!r}"
+        raise typer.BadParameter(message, param_hint="--matrix") from None
     if min(z, y, x) < 1:
         raise typer.BadParameter(f"voxels must be at least 1, not {text!r}", param_hint="--matrix")
     return (z, y, x)
@@ -126,7 +127,7 @@ def _device(name: str) -> torch.device:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[object]:
+def _bar(console: Console) -> Iterator[Callable[[int, int], None]]:
     columns = (TextColumn("reconstructing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=console.quiet) as progress:
         task = progress.add_task("reconstructing", total=None)
@@ -148,11 +149,14 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        Console(stderr=True).print(f"pirecon: {error}; install the optional packages with pip install 'pirecon[train]'", highlight=False, markup=False)
-        sys.exit(1)
+        _fail(f"{error}; install the optional packages with pip install 'pirecon[train]'")
     except (ValueError, OSError, FloatingPointError) as error:
-        Console(stderr=True).print(f"pirecon: {error}", highlight=False, markup=False)
-        sys.exit(1)
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True).print(f"pirecon: {message}", highlight=False, markup=False)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

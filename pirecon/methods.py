@@ -25,7 +25,11 @@ METHODS = (*CLASSICAL, "unrolled")
 
 
 def choose_method(
-    name: str, *, checkpoint: str | Path = "default", device: torch.device | None = None, field_strength: float | None = None
+    name: str,
+    *,
+    checkpoint: str | Path = "default",
+    device: torch.device | None = None,
+    field_strength: float | None = None,
 ) -> Method:
     """The method called ``name``: weighted whitened samples ``(coil, kz, ky, kx)`` and E → image ``(z, y, x)``.
 

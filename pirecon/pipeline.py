@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -24,7 +25,16 @@ from pirecon.calibration import (
 from pirecon.encoding import CartesianSense
 from pirecon.image.image import Image
 from pirecon.methods import Method, choose_method
-from pirecon.rawdata import KSpace, RawData, audit, calibration_kspace, noise_dwell_time_ratio, noise_samples, read_mrd, sort_kspace
+from pirecon.rawdata import (
+    KSpace,
+    RawData,
+    audit,
+    calibration_kspace,
+    noise_dwell_time_ratio,
+    noise_samples,
+    read_mrd,
+    sort_kspace,
+)
 
 Matrix = tuple[int, int, int]
 
@@ -60,7 +70,7 @@ def _entry(values: Tensor, batch: tuple[int, ...], index: int) -> Tensor:
     return values.expand(*batch, *values.shape[-4:])[tuple(np.unravel_index(index, batch))] if batch else values
 
 
-def reconstruct(
+def reconstruct(  # noqa: PLR0913 - the one call with everything a user can wish for
     source: str | Path | RawData,
     method: str = "unrolled",
     *,
@@ -94,7 +104,7 @@ def reconstruct(
     solve = choose_method(method, checkpoint=checkpoint, device=torch.device(device), field_strength=raw.field_strength)
     measurement = calibrate(raw, matrix=matrix, voxel=voxel, n_coils=n_coils, device=torch.device(device))
     image = solve_all(measurement, solve, progress=progress)
-    metadata = {
+    metadata: dict[str, object] = {
         "method": method,
         "field_strength": raw.field_strength,
         "echo_time": raw.echo_time,
@@ -172,14 +182,15 @@ def choose_matrix(kspace: KSpace, *, matrix: Matrix | None, voxel: float | None)
         if not 0 < voxel < 1:
             raise ValueError(f"the voxel size is {voxel} m; expected something like 0.001 (1 mm)")
         sides = [n * s for n, s in zip(geometry.matrix, geometry.voxel_size, strict=True)]
-        matrix = tuple(1 if n == 1 else math.ceil(side / voxel - 1e-6) for n, side in zip(geometry.matrix, sides, strict=True))
+        finer = (1 if n == 1 else math.ceil(s / voxel - 1e-6) for n, s in zip(geometry.matrix, sides, strict=True))
+        matrix = cast(Matrix, tuple(finer))
     if matrix is None:
         return geometry.matrix
     if any(new < old for new, old in zip(matrix, geometry.matrix, strict=True)):
         edges = " × ".join(f"{1e3 * s:.2f}" for s in geometry.voxel_size)
         raise ValueError(
-            f"a reconstruction matrix of {matrix} (z, y, x) is coarser than the acquired {geometry.matrix} (voxels of {edges} mm): "
-            "measured samples would be thrown away; ask for at least the acquired matrix on every axis"
+            f"a reconstruction matrix of {matrix} (z, y, x) is coarser than the acquired {geometry.matrix} "
+            f"(voxels of {edges} mm): measured samples would be thrown away; ask for at least the acquired matrix"
         )
     if matrix[0] > 1 and geometry.matrix[0] == 1:
         raise ValueError(f"these are 2D slices: the reconstruction matrix must have z = 1, found {matrix}")
@@ -187,7 +198,7 @@ def choose_matrix(kspace: KSpace, *, matrix: Matrix | None, voxel: float | None)
 
 
 def solve_all(measurement: Measurement, solve: Method, *, progress: Callable[[int, int], None] | None = None) -> Tensor:
-    """Reconstruct every slice (contrast, repetition, …) in turn, complex ``(*batch, z, y, x)``; memory is that of one."""
+    """Reconstruct every slice (contrast, repetition, …) in turn, complex ``(*batch, z, y, x)``: the memory of one."""
     batch = measurement.kspace.data.shape[:-4]
     total = math.prod(batch)
     images = []

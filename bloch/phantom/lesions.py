@@ -86,5 +86,3 @@ def _centre(placement: Placement, weight: Tensor, generator: torch.Generator) ->
 
 def _mass_centre(placement: Placement, distance: Tensor) -> Tensor:
     return placement.points.reshape(-1, 3)[int(distance.argmin())]
-
-

@@ -12,9 +12,7 @@ from torch import Tensor
 Number = Tensor | float
 
 
-def spin_echo(
-    proton_density: Number, T1: Number, T2: Number, *, echo_time: float, repetition_time: float
-) -> Tensor:
+def spin_echo(proton_density: Number, T1: Number, T2: Number, *, echo_time: float, repetition_time: float) -> Tensor:
     """Signal of a 90°–180° spin echo.
 
     ``S = PD (1 − 2 exp(−(TR − TE/2)/T1) + exp(−TR/T1)) exp(−TE/T2)``
@@ -82,11 +80,7 @@ def turbo_spin_echo(
     if effective_echo_time > train * (1 + 1e-9):
         raise ValueError(f"The effective echo time {effective_echo_time} s lies after the echo train of {train} s.")
     T1, T2 = _tensor(T1), _tensor(T2)
-    return (
-        proton_density
-        * (1 - torch.exp(-(repetition_time - train) / T1))
-        * torch.exp(-effective_echo_time / T2)
-    )
+    return proton_density * (1 - torch.exp(-(repetition_time - train) / T1)) * torch.exp(-effective_echo_time / T2)
 
 
 def inversion_recovery(

@@ -97,8 +97,8 @@ class Composition(LinearOperator):
     def __init__(self, outer: LinearOperator, inner: LinearOperator) -> None:
         if outer.domain_shape != inner.codomain_shape:
             raise ValueError(
-                f"cannot compose {type(outer).__name__} @ {type(inner).__name__}: the first takes {outer.domain_shape}, "
-                f"the second gives {inner.codomain_shape}"
+                f"cannot compose {type(outer).__name__} @ {type(inner).__name__}: "
+                f"the first takes {outer.domain_shape}, the second gives {inner.codomain_shape}"
             )
         super().__init__(inner.domain_shape, outer.codomain_shape)
         self.outer, self.inner = outer, inner

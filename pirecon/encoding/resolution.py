@@ -36,6 +36,6 @@ def check_window(shape: Sequence[int], acquired: Sequence[int]) -> None:
     """Refuse a reconstruction grid coarser than the acquired matrix, since it would throw measured samples away."""
     if any(fine < coarse for fine, coarse in zip(tuple(shape)[-3:], acquired, strict=True)):
         raise ValueError(
-            f"the reconstruction grid (z, y, x) = {tuple(shape)[-3:]} is coarser than the acquired matrix {tuple(acquired)}; "
-            "acquired samples would be lost: ask for at least the acquired matrix on every axis"
+            f"the reconstruction grid (z, y, x) = {tuple(shape)[-3:]} is coarser than the acquired matrix "
+            f"{tuple(acquired)}; acquired samples would be lost: ask for at least the acquired matrix on every axis"
         )

@@ -40,6 +40,7 @@ class CartesianSense(LinearOperator):
         self._shifted_maps = maps * phase
         self._shifted_weights = weights * crop_or_pad_centre(phase, acquired)
         self._density = crop_or_pad_centre(weights, grid).square()
+        self._adjoint_maps = self._shifted_maps.conj().resolve_conj()
 
     def _forward(self, x: Tensor) -> Tensor:
         kspace = self._fft(self._shifted_maps * x.unsqueeze(-4))
@@ -47,14 +48,20 @@ class CartesianSense(LinearOperator):
 
     def _adjoint(self, y: Tensor) -> Tensor:
         kspace = crop_or_pad_centre(self._shifted_weights.conj() * y, self.domain_shape)
-        return (self._shifted_maps.conj() * self._ifft(kspace)).sum(dim=-4)
+        return _times(self._ifft(kspace), self._adjoint_maps).sum(dim=-4)
 
     def _normal(self, x: Tensor) -> Tensor:
-        kspace = self._density * self._fft(self._shifted_maps * x.unsqueeze(-4))
-        return (self._shifted_maps.conj() * self._ifft(kspace)).sum(dim=-4)
+        kspace = _times(self._fft(self._shifted_maps * x.unsqueeze(-4)), self._density)
+        return _times(self._ifft(kspace), self._adjoint_maps).sum(dim=-4)
 
     def _fft(self, x: Tensor) -> Tensor:
         return torch.fft.fftn(x, dim=self.axes, norm="ortho") if self.axes else x
 
     def _ifft(self, x: Tensor) -> Tensor:
         return torch.fft.ifftn(x, dim=self.axes, norm="ortho") if self.axes else x
+
+
+def _times(fresh: Tensor, factor: Tensor) -> Tensor:
+    """``fresh * factor``, in the memory of ``fresh``, which nobody else holds, where shapes and gradients allow."""
+    in_place = torch.broadcast_shapes(fresh.shape, factor.shape) == fresh.shape and not factor.requires_grad
+    return fresh.mul_(factor) if in_place else fresh * factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -30,16 +31,18 @@ class UNet(nn.Module):
         if len(widths) != len(blocks):
             raise ValueError(f"widths {tuple(widths)} and blocks {tuple(blocks)} must name as many resolutions")
         self.widths, self.blocks = tuple(widths), tuple(blocks)
-        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        steps = list(itertools.pairwise(widths))
         self.head = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
         self.down = nn.ModuleList(_residual_blocks(w, b) for w, b in zip(widths[:-1], blocks[:-1], strict=True))
         self.downsample = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in steps)
         self.body = _residual_blocks(widths[-1], blocks[-1])
-        self.upsample = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2, bias=False) for fine, coarse in steps)
+        self.upsample = nn.ModuleList(
+            nn.ConvTranspose2d(coarse, fine, 2, stride=2, bias=False) for fine, coarse in steps
+        )
         self.up = nn.ModuleList(_residual_blocks(w, b) for w, b in zip(widths[:-1], blocks[:-1], strict=True))
         self.tail = nn.Conv2d(widths[0], 2, 3, padding=1, bias=False)
         nn.init.zeros_(self.tail.weight)  # starts as the identity: the unrolled network starts as plain CG-SENSE
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, image: Tensor, noise_level: Tensor) -> Tensor:
         """Improve an image.

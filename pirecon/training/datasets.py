@@ -69,7 +69,8 @@ class ScanStream(IterableDataset):
         """Batch number ``index``: kspace, maps, weights and truth as in :class:`Scan`, stacked."""
         rng = np.random.default_rng([self.seed, index])
         short = int(rng.choice(self.scans.matrices))
-        matrix = (short, int(8 * round(short * rng.uniform(1.0, 1.25) / 8)))[:: rng.choice((-1, 1))]
+        long = int(8 * round(short * rng.uniform(1.0, 1.25) / 8))
+        matrix = (short, long) if rng.choice((-1, 1)) > 0 else (long, short)
         n_coils = int(rng.choice(self.scans.coils))
         size = max(1, round(self.voxels / (matrix[0] * matrix[1])))
         ratio = self._resolution_ratio(rng)
@@ -123,8 +124,9 @@ def augment(image: Tensor, rng: Rng) -> Tensor:
     peak = image.max().clamp_min(1e-6)
     image = (image / peak).clamp_min(0) ** float(np.exp(rng.normal(0, 0.25)))
     if rng.random() < 0.3:
-        shading = torch.from_numpy(rng.normal(0, 0.3, (1, 1, 3, 3)).astype(np.float32))
-        image = image * torch.nn.functional.interpolate(shading, image.shape, mode="bicubic", align_corners=True)[0, 0].exp()
+        nodes = torch.from_numpy(rng.normal(0, 0.3, (1, 1, 3, 3)).astype(np.float32))
+        shading = torch.nn.functional.interpolate(nodes, image.shape, mode="bicubic", align_corners=True)[0, 0].exp()
+        image = image * shading
     return image
 
 
@@ -135,4 +137,5 @@ def _affine(image: Tensor, rng: Rng) -> Tensor:
     matrix = rotation @ np.array([[stretch, rng.normal(0, 0.05)], [0, 1 / stretch]])
     theta = torch.from_numpy(np.concatenate([matrix, rng.uniform(-0.08, 0.08, (2, 1))], 1)[None].astype(np.float32))
     grid = torch.nn.functional.affine_grid(theta, [1, 1, *image.shape], align_corners=False)
-    return torch.nn.functional.grid_sample(image[None, None], grid, mode="bicubic", align_corners=False)[0, 0].clamp_min(0)
+    moved = torch.nn.functional.grid_sample(image[None, None], grid, mode="bicubic", align_corners=False)
+    return moved[0, 0].clamp_min(0)

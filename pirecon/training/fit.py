@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from importlib.metadata import version
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.config import Stage, TrainingConfig
-from pirecon.training.datasets import ScanStream
+from pirecon.training.datasets import ScanStream, Source
 from pirecon.training.losses import log_squared_error
 from pirecon.training.sources import load_sources
 from pirecon.unrolled.checkpoint import ModelCard, build_network, load_checkpoint, save_checkpoint
@@ -44,17 +45,18 @@ class Training(pl.LightningModule):
         loss = log_squared_error(image, batch["truth"])
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"the loss is {loss.item()} in batch {index}; the last resume point is kept in {self.trainer.default_root_dir}"
+                f"the loss is {loss.item()} in batch {index}; "
+                f"the last resume point is kept in {self.trainer.default_root_dir}"
             )
         self.log("loss", loss, prog_bar=True)
         return loss
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         rate = self.stage.learning_rate
         scalars = [self.network.log_weight, self.network.log_noise_scale]
         groups = [
             {"params": list(self.network.priors.parameters()), "lr": rate},
-            # Logarithms of λ and of the noise scale have far to go in steps of the learning rate, and are never decayed.
+            # Logarithms of λ and of the noise scale have far to go in steps of the learning rate, and never decay.
             {"params": scalars, "lr": 20 * rate, "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.99))
@@ -82,25 +84,47 @@ def fit(config: TrainingConfig, *, progress: bool = True) -> Path:
     sources = load_sources(config.images)
     network = load_checkpoint(config.warm_start)[0] if config.warm_start else build_network(config.network)
     network.train()
-    for number, stage in enumerate(config.stages):
-        network = _run_stage(network, stage, number, sources=sources, config=config, progress=progress)
+    for number in range(len(config.stages)):
+        network = _run_stage(network, number, sources=sources, config=config, progress=progress)
     output = Path(config.output)
     save_checkpoint(output, network, model_card(config))
     return output
 
 
-def _run_stage(network, stage, number, *, sources, config, progress):  # type: ignore[no-untyped-def]
+def _run_stage(
+    network: UnrolledNetwork, number: int, *, sources: list[Source], config: TrainingConfig, progress: bool
+) -> UnrolledNetwork:
+    stage = config.stages[number]
     folder = Path(config.run_folder) / f"stage{number}"
-    finished = folder / "weights.safetensors"
+    finished, resume = folder / "weights.safetensors", folder / "last.ckpt"
     if finished.exists():
         return load_checkpoint(finished)[0].train()
-    resume = folder / "last.ckpt"
-    trainer = pl.Trainer(
+    trainer = _trainer(folder, stage, config, progress=progress)
+    start = torch.load(resume, weights_only=False)["global_step"] if resume.exists() else 0
+    seed = config.seed + 1000 * number + 100 * trainer.global_rank  # another stream for every stage and process
+    stream = ScanStream(sources, config.scans, voxels=stage.voxels, seed=seed, start=start)
+    prefetch = 4 if config.workers else None
+    loader = DataLoader(stream, batch_size=None, num_workers=config.workers, prefetch_factor=prefetch)
+    trainer.fit(Training(network, stage), loader, ckpt_path=resume if start else None, weights_only=False)
+    if trainer.global_step < stage.steps:
+        raise KeyboardInterrupt(
+            f"stopped in stage {number} at step {trainer.global_step}; run the command again to go on"
+        )
+    if trainer.is_global_zero:
+        save_checkpoint(finished, network, model_card(config))
+    return network
+
+
+def _trainer(folder: Path, stage: Stage, config: TrainingConfig, *, progress: bool) -> pl.Trainer:
+    resume_points = ModelCheckpoint(
+        folder, save_last=True, save_top_k=0, train_time_interval=timedelta(minutes=2), enable_version_counter=False
+    )
+    return pl.Trainer(
         default_root_dir=folder,
         accelerator="auto",
         max_steps=stage.steps,
         max_epochs=-1,
-        precision=config.precision,
+        precision=config.precision,  # type: ignore[arg-type]
         gradient_clip_val=1.0,
         logger=TensorBoardLogger(folder, name="", version=""),
         log_every_n_steps=20,
@@ -109,20 +133,10 @@ def _run_stage(network, stage, number, *, sources, config, progress):  # type: i
         use_distributed_sampler=False,
         callbacks=[
             EMAWeightAveraging(decay=config.ema_decay),
-            ModelCheckpoint(folder, save_last=True, save_top_k=0, train_time_interval=timedelta(minutes=2), enable_version_counter=False),
+            resume_points,
             *([TQDMProgressBar(refresh_rate=20)] if progress else []),
         ],
     )
-    start = torch.load(resume, weights_only=False)["global_step"] if resume.exists() else 0
-    stream = ScanStream(sources, config.scans, voxels=stage.voxels, seed=config.seed + 1000 * number + 100 * trainer.global_rank, start=start)
-    loader = DataLoader(stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None)
-    module = Training(network, stage)
-    trainer.fit(module, loader, ckpt_path=resume if start else None, weights_only=False)
-    if trainer.global_step >= stage.steps and trainer.is_global_zero:
-        save_checkpoint(finished, module.network, model_card(config))
-    if trainer.global_step < stage.steps:
-        raise KeyboardInterrupt(f"stopped in stage {number} at step {trainer.global_step}; run the same command to go on")
-    return module.network
 
 
 def model_card(config: TrainingConfig) -> ModelCard:
@@ -130,7 +144,7 @@ def model_card(config: TrainingConfig) -> ModelCard:
     scans = config.scans
     return ModelCard(
         architecture=config.network,
-        version="0.1.0",
+        version=version("pirecon"),
         command=shlex.join(["pirecon", *sys.argv[1:]]),
         training_range={
             "snr": scans.snr,

@@ -16,6 +16,11 @@ import torch
 from pirecon.training.procedural import random_image
 
 SIZE = 384  # voxels across a rendered image
+PHOTOGRAPHS = (
+    *("astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "coffee.png", "coins.png", "grass.png"),
+    *("gravel.png", "horse.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "retina.jpg"),
+    *("rocket.jpg", "china.jpg", "flower.jpg"),
+)
 
 
 def procedural_image(seed: int) -> np.ndarray:
@@ -44,9 +49,8 @@ def photographs() -> Iterator[np.ndarray]:
     from skimage import io
 
     folders = [Path(skimage.data.__file__).parent, Path(sklearn.datasets.__file__).parent / "images"]
-    names = ("astronaut.png brick.png camera.png cell.png chelsea.png coffee.png coins.png grass.png gravel.png horse.png "
-             "hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png retina.jpg rocket.jpg china.jpg flower.jpg").split()
-    for path in (folder / name for folder in folders for name in names if (folder / name).exists()):
+    paths = [folder / name for folder in folders for name in PHOTOGRAPHS if (folder / name).exists()]
+    for path in paths:
         pixels = io.imread(path).astype(np.float32)
         grey = pixels[..., :3].mean(-1) if pixels.ndim == 3 else pixels
         grey = grey / grey.max()
@@ -59,7 +63,7 @@ def volume_slices(path: Path) -> Iterator[np.ndarray]:
     """Slices along the third axis of a magnitude NIfTI, zero level removed, 0–1, centred in ``SIZE`` squared."""
     import nibabel
 
-    volume = np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
+    volume = np.asanyarray(nibabel.nifti1.load(path).dataobj).astype(np.float32)
     # Some files count from an offset; the air around the head is zero.
     volume = volume - np.percentile(volume, 1)
     for index in range(volume.shape[2]):
@@ -75,7 +79,9 @@ def _fit(image: np.ndarray) -> np.ndarray:
     out = np.zeros((SIZE, SIZE), np.float32)
     start = [(SIZE - n) // 2 for n in shape]
     anti_aliasing = scale < 1
-    out[start[0] : start[0] + shape[0], start[1] : start[1] + shape[1]] = resize(image, shape, order=3, anti_aliasing=anti_aliasing)
+    out[start[0] : start[0] + shape[0], start[1] : start[1] + shape[1]] = resize(
+        image, shape, order=3, anti_aliasing=anti_aliasing
+    )
     return np.clip(out, 0, None)
 
 

@@ -83,7 +83,9 @@ def random_image(size: int, rng: np.random.Generator) -> Array:
     if rng.random() < 0.8:
         image = dead_leaves(size, rng)
     else:
-        levels = np.digitize(fractal_texture(size, rng, slope=rng.uniform(1.3, 2.2)), np.sort(rng.normal(0, 1, rng.integers(1, 8))))
+        levels = np.digitize(
+            fractal_texture(size, rng, slope=rng.uniform(1.3, 2.2)), np.sort(rng.normal(0, 1, rng.integers(1, 8)))
+        )
         image = rng.uniform(0, 1, levels.max() + 1).astype(np.float32)[levels]
         image = image * (1 + rng.gamma(1.0, 0.05) * fractal_texture(size, rng))
     if rng.random() < 0.75:

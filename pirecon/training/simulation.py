@@ -87,7 +87,8 @@ def random_coils(n_coils: int, shape: tuple[int, int], rng: Rng) -> Tensor:
     if n_coils == 1:
         return torch.ones(1, *shape, dtype=torch.complex64)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    array = loop_array(n_coils, head_radius=rng.uniform(0.10, 0.13), distance=rng.uniform(0.02, 0.05), generator=generator)
+    head_radius, distance = rng.uniform(0.10, 0.13), rng.uniform(0.02, 0.05)
+    array = loop_array(n_coils, head_radius=head_radius, distance=distance, generator=generator)
     coarse = 40
     half = rng.uniform(0.09, 0.125)  # half the field of view, m
     v, u = torch.meshgrid(*(torch.linspace(-half, half, coarse, dtype=torch.float64),) * 2, indexing="ij")
@@ -115,12 +116,12 @@ def random_lines(n_lines: int, acceleration: float, rng: Rng) -> np.ndarray:
     if acceleration < 1.05:
         return np.ones(n_lines, bool)
     budget = n_lines / acceleration
-    n_centre = int(min(rng.integers(8, 33), 0.7 * budget))
+    n_centre = min(int(rng.integers(8, 33)), int(0.7 * budget))
     centre = (index >= -(n_centre // 2)) & (index < n_centre - n_centre // 2)
     allowed = np.ones(n_lines, bool)
     if rng.random() < 0.25:  # partial Fourier, at either end
         allowed = index * rng.choice((-1, 1)) >= -rng.uniform(0.1, 0.4) * n_lines
-    n_more = int(round(budget - n_centre))
+    n_more = round(budget - n_centre)
     kind = rng.integers(3)
     if kind == 0:
         spacing = max(1, int(np.ceil((allowed & ~centre).sum() / max(n_more, 1))))
@@ -135,12 +136,11 @@ def random_lines(n_lines: int, acceleration: float, rng: Rng) -> np.ndarray:
 
 def window(matrix: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, int]:
     """Acquired matrix for a reconstruction ``matrix`` that is finer by ``ratio`` on each axis."""
-    return tuple(max(16, round(n / r)) for n, r in zip(matrix, ratio, strict=True))
+    y, x = (max(16, round(n / r)) for n, r in zip(matrix, ratio, strict=True))
+    return y, x
 
 
-def scan_image(
-    image: Tensor, maps: Tensor, lines: np.ndarray, *, acquired_columns: int, snr: float, rng: Rng
-) -> Scan:
+def scan_image(image: Tensor, maps: Tensor, lines: np.ndarray, *, acquired_columns: int, snr: float, rng: Rng) -> Scan:
     """Measure a complex image with given coils and lines at a voxel SNR.
 
     Args:

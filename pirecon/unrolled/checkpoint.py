@@ -47,7 +47,7 @@ class ModelCard:
         architecture: of the network.
         version: pirecon version that trained it.
         command: command line that made it.
-        training_range: ranges of the training scans by name (snr, acceleration, field_strength in T, …), each (low, high).
+        training_range: (low, high) of the training scans by name: snr, acceleration, field_strength in T, …
         metrics: numbers on held-out scans, by name.
         notes: data, duration, known failures.
     """
@@ -101,15 +101,20 @@ def load_checkpoint(name_or_path: str | Path = "default") -> tuple[UnrolledNetwo
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a readable safetensors file ({error}); give a checkpoint that `pirecon train` wrote") from error
+        raise ValueError(
+            f"{path} is not a readable safetensors file ({error}); give a checkpoint that `pirecon train` wrote"
+        ) from error
     card = _read_card(path, metadata)
     network = build_network(card.architecture)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f"{path}: the weights do not fit the architecture that the file states ({error}); the file is damaged or was edited") from error
+        raise ValueError(
+            f"{path}: the weights do not fit the architecture that the file states ({error}); "
+            "the file is damaged or was edited"
+        ) from error
     return network.eval(), card
 
 
@@ -119,17 +124,23 @@ def _find(name_or_path: str | Path) -> Path:
         if path.is_file():
             return path
     names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
-    raise FileNotFoundError(f"there is no checkpoint {str(name_or_path)!r}: neither a file nor a shipped name (shipped: {names})")
+    raise FileNotFoundError(
+        f"there is no checkpoint {str(name_or_path)!r}: neither a file nor a shipped name (shipped: {names})"
+    )
 
 
 def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
     found = metadata.get("format")
     if found != FORMAT:
-        raise ValueError(f"{path}: expected the format {FORMAT!r}, found {found!r}; it was written by another program or version")
+        raise ValueError(
+            f"{path}: expected the format {FORMAT!r}, found {found!r}; it was written by another program or version"
+        )
     try:
         fields = json.loads(metadata["card"])
         fields["architecture"] = Architecture(**fields["architecture"])
         fields["training_range"] = {name: tuple(limits) for name, limits in fields["training_range"].items()}
         return ModelCard(**fields)
     except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: the model card in the file cannot be read ({error}); train again with this version") from error
+        raise ValueError(
+            f"{path}: the model card in the file cannot be read ({error}); train again with this version"
+        ) from error

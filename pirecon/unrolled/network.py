@@ -32,7 +32,12 @@ class UnrolledNetwork(nn.Module):
     """
 
     def __init__(
-        self, prior: nn.Module | list[nn.Module], *, n_iterations: int = 5, step: str = "proximal", cg_iterations: int = 4
+        self,
+        prior: nn.Module | list[nn.Module],
+        *,
+        n_iterations: int = 5,
+        step: str = "proximal",
+        cg_iterations: int = 4,
     ) -> None:
         super().__init__()
         if step not in ("proximal", "gradient"):
@@ -91,7 +96,5 @@ def _local_level(replica: Tensor, width: int = 15) -> Tensor:
     """Root mean square of the real and imaginary parts over a window of ``width`` × ``width`` voxels."""
     variance = (replica.abs().square() / 2).reshape(-1, 1, *replica.shape[-2:])
     for _ in range(2):  # twice a box is nearly a Gaussian
-        variance = nn.functional.avg_pool2d(
-            variance, width, stride=1, padding=width // 2, count_include_pad=False
-        )
+        variance = nn.functional.avg_pool2d(variance, width, stride=1, padding=width // 2, count_include_pad=False)
     return variance.reshape(replica.shape).sqrt()

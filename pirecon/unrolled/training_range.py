@@ -45,7 +45,7 @@ def outside_training_range(
     for name, (low, high) in card.training_range.items():
         if name in found and not low * (1 - MARGIN) <= found[name] <= high * (1 + MARGIN):
             messages.append(
-                f"{name.replace('_', ' ')} outside the training range: found {found[name]:.3g}, trained on {low:g} to {high:g}; "
-                "compare with --method cg-sense before trusting detail"
+                f"{name.replace('_', ' ')} outside the training range: found {found[name]:.3g}, "
+                f"trained on {low:g} to {high:g}; compare with --method cg-sense before trusting detail"
             )
     return messages

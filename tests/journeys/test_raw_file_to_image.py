@@ -19,7 +19,9 @@ def expected_of(raw: Path) -> np.ndarray:
     Roemer et al., Magn Reson Med 16:192 (1990). All lines once; averaging raises it by √averages.
     """
     with h5py.File(raw) as file:
-        image, maps, covariance = (file[f"truth/{name}"][:] for name in ("image", "sensitivity_maps", "noise_covariance"))
+        image, maps, covariance = (
+            file[f"truth/{name}"][:] for name in ("image", "sensitivity_maps", "noise_covariance")
+        )
     if not covariance.any():
         return abs(image)
     whitened = np.einsum("ij,sjzyx->sizyx", np.linalg.inv(np.linalg.cholesky(covariance / 2)), maps)
@@ -31,19 +33,23 @@ def relative_error(image: np.ndarray, truth: np.ndarray) -> float:
     return float(np.linalg.norm(image - truth) / np.linalg.norm(truth))
 
 
+SINGLE = ("--matrix", "1,40,33", "--coils", "1", "--snr", "40")
+PARALLEL = ("--matrix", "1,41,36", "--slices", "2", "--coils", "6", "--snr", "40", "--calibration", "16")
+SLAB = ("--matrix", "7,24,20", "--coils", "2", "--snr", "40", "--alternating-readout", "--averages", "2")
+
+
 @pytest.mark.parametrize("method", ["adjoint", "cg-sense", "wavelet", "tv", "unrolled"])
 @pytest.mark.parametrize(
-    "options, limit",
-    [
-        (("--matrix", "1,40,33", "--coils", "1", "--snr", "40"), 0.1),
-        (("--matrix", "1,41,36", "--slices", "2", "--coils", "6", "--acceleration", "2", "--calibration", "16", "--snr", "40"), 0.25),
-        (("--matrix", "7,24,20", "--coils", "2", "--snr", "40", "--alternating-readout", "--averages", "2"), 0.15),
-    ],
+    ("options", "limit"), [(SINGLE, 0.1), ((*PARALLEL, "--acceleration", "2"), 0.25), (SLAB, 0.15)]
 )
-def test_every_method_finds_the_phantom(pirecon_command, scan, small_checkpoint, tmp_path, options, limit, method) -> None:
+def test_every_method_finds_the_phantom(
+    pirecon_command, scan, small_checkpoint, tmp_path, options, limit, method
+) -> None:
     raw = scan(*PHANTOM, *options)
     out = tmp_path / "image.npy"
-    assert pirecon_command("reconstruct", raw, "-o", out, "--method", method, "--checkpoint", small_checkpoint, "-q") == 0
+    assert (
+        pirecon_command("reconstruct", raw, "-o", out, "--method", method, "--checkpoint", small_checkpoint, "-q") == 0
+    )
     image = abs(np.load(out))
     truth = expected_of(raw) * (np.sqrt(2) if "--averages" in options else 1)
     # Zero-filling is allowed its aliases, the others are not.
@@ -58,7 +64,9 @@ def test_nifti_lies_where_the_scanner_said(pirecon_command, scan, tmp_path) -> N
     image = nibabel.load(out)
     dataset = ismrmrd.Dataset(str(raw), create_if_needed=False)
     lines = [dataset.read_acquisition(i) for i in range(dataset.number_of_acquisitions())]
-    head = next(a.getHead() for a in lines if not a.is_flag_set(ismrmrd.ACQ_IS_NOISE_MEASUREMENT) and a.getHead().idx.slice == 1)
+    head = next(
+        a.getHead() for a in lines if not a.is_flag_set(ismrmrd.ACQ_IS_NOISE_MEASUREMENT) and a.getHead().idx.slice == 1
+    )
     dataset.close()
     affine = image.affine
     for axis, direction in enumerate((head.read_dir, head.phase_dir, head.slice_dir)):
@@ -76,18 +84,23 @@ def test_super_resolution_keeps_the_field_of_view_and_the_measured_samples(pirec
     coarse, fine = tmp_path / "coarse.nii.gz", tmp_path / "fine.nii.gz"
     arguments = ("--method", "cg-sense", "-q", "-o")
     assert pirecon_command("reconstruct", raw, *arguments, coarse, "--also", tmp_path / "coarse.npy") == 0
-    assert pirecon_command("reconstruct", raw, *arguments, fine, "--matrix", "1,80,64", "--also", tmp_path / "fine.npy") == 0
+    assert (
+        pirecon_command("reconstruct", raw, *arguments, fine, "--matrix", "1,80,64", "--also", tmp_path / "fine.npy")
+        == 0
+    )
     low, high = nibabel.load(coarse), nibabel.load(fine)
     np.testing.assert_allclose(high.header.get_zooms()[:2], np.array(low.header.get_zooms()[:2]) / 2, rtol=1e-5)
     np.testing.assert_allclose((high.affine @ [32, 40, 0, 1]), (low.affine @ [16, 20, 0, 1]), atol=1e-4)
-    # Even samples of the fine image are the coarse one, whose values are twice as large in SNR units (4 times the voxels).
+    # Even samples of the fine image are the coarse one, whose values are twice as large in SNR units.
     image = np.load(tmp_path / "fine.npy").squeeze()[::2, ::2] * 2
     assert np.linalg.norm(image - np.load(tmp_path / "coarse.npy").squeeze()) < 0.02 * np.linalg.norm(image)
 
 
 @pytest.mark.parametrize("method", ["cg-sense", "wavelet", "tv", "unrolled"])
 def test_scaling_the_file_changes_nothing(pirecon_command, scan, small_checkpoint, tmp_path, method) -> None:
-    raw = scan(*PHANTOM, "--matrix", "1,40,33", "--coils", "3", "--snr", "20", "--calibration", "16", "--acceleration", "2")
+    raw = scan(
+        *PHANTOM, "--matrix", "1,40,33", "--coils", "3", "--snr", "20", "--calibration", "16", "--acceleration", "2"
+    )
     images = []
     for factor in (1.0, 1e6, 1e-6):
         path = tmp_path / f"scaled_{factor:g}.h5"
@@ -98,7 +111,10 @@ def test_scaling_the_file_changes_nothing(pirecon_command, scan, small_checkpoin
                 row["data"] = row["data"] * np.float32(factor)
             file["dataset/data"][:] = table
         out = tmp_path / f"{factor:g}.npy"
-        assert pirecon_command("reconstruct", path, "-o", out, "--method", method, "--checkpoint", small_checkpoint, "-q") == 0
+        assert (
+            pirecon_command("reconstruct", path, "-o", out, "--method", method, "--checkpoint", small_checkpoint, "-q")
+            == 0
+        )
         images.append(np.load(out))
     for other in images[1:]:
         assert np.linalg.norm(other - images[0]) < 1e-4 * np.linalg.norm(images[0])
@@ -115,7 +131,10 @@ def test_outside_the_training_range_is_announced(pirecon_command, scan, small_ch
 def test_mrd_images_are_read_by_the_ismrmrd_package(pirecon_command, scan, tmp_path) -> None:
     raw = scan(*PHANTOM, "--matrix", "1,40,33", "--coils", "1", "--snr", "40")
     out = tmp_path / "image.h5"
-    assert pirecon_command("reconstruct", raw, "-o", out, "--also", tmp_path / "image.npy", "--method", "cg-sense", "-q") == 0
+    assert (
+        pirecon_command("reconstruct", raw, "-o", out, "--also", tmp_path / "image.npy", "--method", "cg-sense", "-q")
+        == 0
+    )
     with h5py.File(out) as file:
         group = next(iter(file["dataset"])) if "dataset" in file else next(iter(file))
     dataset = ismrmrd.Dataset(str(out), create_if_needed=False)

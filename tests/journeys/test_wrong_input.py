@@ -30,7 +30,9 @@ def damaged(raw: Path, kind: str, folder: Path) -> Path:
                 xml = file["dataset/xml"][0].decode()
                 file["dataset/xml"][0] = xml.replace("<x>", "<x>100000").replace("<y>", "<y>100000")
             elif kind == "entities":
-                file["dataset/xml"][0] = '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/hostname">]><ismrmrdHeader>&e;</ismrmrdHeader>'
+                file["dataset/xml"][0] = (
+                    '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/hostname">]><ismrmrdHeader>&e;</ismrmrdHeader>'
+                )
     return path
 
 
@@ -42,8 +44,10 @@ def test_damaged_files(pirecon_command, scan, tmp_path, capsys, kind, command) -
     arguments = ["-o", out, "--method", "cg-sense"] if command == "reconstruct" else []
     assert pirecon_command(command, path, *arguments) == 1
     said = capsys.readouterr().err
-    assert f"{kind}.h5" in "".join(said.split()) and "Traceback" not in said
-    assert 40 < len(said) < 1000 and not out.exists()
+    assert f"{kind}.h5" in "".join(said.split())
+    assert "Traceback" not in said
+    assert 40 < len(said) < 1000
+    assert not out.exists()
 
 
 def test_a_wrong_path(pirecon_command, tmp_path, capsys) -> None:
@@ -52,7 +56,7 @@ def test_a_wrong_path(pirecon_command, tmp_path, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    ("arguments", "said"),
     [
         (("-o", "a.docx"), "docx"),
         (("-o", "missing_folder/a.nii.gz"), "missing_folder"),
@@ -60,7 +64,9 @@ def test_a_wrong_path(pirecon_command, tmp_path, capsys) -> None:
         (("-o", "a.nii.gz", "--method", "tv", "--matrix", "1,8,8"), "coarser than the acquired"),
     ],
 )
-def test_wishes_that_the_data_cannot_meet(pirecon_command, scan, tmp_path, capsys, monkeypatch, arguments, said) -> None:
+def test_wishes_that_the_data_cannot_meet(
+    pirecon_command, scan, tmp_path, capsys, monkeypatch, arguments, said
+) -> None:
     raw = scan(*SCAN)
     monkeypatch.chdir(tmp_path)
     assert pirecon_command("reconstruct", raw, *arguments) == 1
@@ -70,7 +76,13 @@ def test_wishes_that_the_data_cannot_meet(pirecon_command, scan, tmp_path, capsy
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--method", "magic"), ("--matrix", "1,2"), ("--matrix", "1,32,32", "--voxel", "2"), ("--device", "abacus"), ("--colour",)],
+    [
+        ("--method", "magic"),
+        ("--matrix", "1,2"),
+        ("--matrix", "1,32,32", "--voxel", "2"),
+        ("--device", "abacus"),
+        ("--colour",),
+    ],
 )
 def test_wrong_usage_is_exit_code_two(pirecon_command, scan, tmp_path, arguments) -> None:
     assert pirecon_command("reconstruct", scan(*SCAN), "-o", tmp_path / "a.npy", *arguments) == 2

@@ -74,8 +74,13 @@ def test_inversion_recovery_is_the_steady_state_of_180_90_and_180_degree_pulses(
 def test_turbo_spin_echo_recovers_from_zero_after_the_train() -> None:
     echo_spacing, length, repetition_time = 0.012, 16, 1.4
     signal = turbo_spin_echo(
-        PD, T1, T2, effective_echo_time=0.096, repetition_time=repetition_time,
-        echo_spacing=echo_spacing, echo_train_length=length,
+        PD,
+        T1,
+        T2,
+        effective_echo_time=0.096,
+        repetition_time=repetition_time,
+        echo_spacing=echo_spacing,
+        echo_train_length=length,
     )
     expected = relax(0.0, repetition_time - length * echo_spacing) * math.exp(-0.096 / T2)
     assert float(signal) == pytest.approx(expected, rel=1e-12)

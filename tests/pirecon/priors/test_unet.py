@@ -19,8 +19,12 @@ def prior() -> UNet:
 
 def random_image(*shape: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(5)
-    smooth = torch.nn.functional.interpolate(torch.randn(1, 2, 4, 4, generator=generator), shape[-2:], mode="bicubic")[0]
-    return 10 * torch.complex(smooth[0].abs() + 1, 0.3 * smooth[1]) + torch.randn(*shape, dtype=torch.complex64, generator=generator)
+    smooth = torch.nn.functional.interpolate(torch.randn(1, 2, 4, 4, generator=generator), shape[-2:], mode="bicubic")[
+        0
+    ]
+    return 10 * torch.complex(smooth[0].abs() + 1, 0.3 * smooth[1]) + torch.randn(
+        *shape, dtype=torch.complex64, generator=generator
+    )
 
 
 def linear_phase(image: torch.Tensor, wraps_y: float, wraps_x: float) -> torch.Tensor:
@@ -71,7 +75,7 @@ def test_zero_image_stays_finite(prior: UNet) -> None:
 
 
 def test_unknown_family_and_options_are_refused() -> None:
-    with pytest.raises(ValueError, match="'unit'.*choose one of.*unet"):
+    with pytest.raises(ValueError, match=r"'unit'.*choose one of.*unet"):
         build_prior("unit", {})
-    with pytest.raises(ValueError, match="does not take these options"):
+    with pytest.raises(ValueError, match=r"does not take these options"):
         build_prior("unet", {"depth": 3})

@@ -54,7 +54,8 @@ def test_trains_resumes_and_gives_the_same_weights(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     whole = fit(read_config(config_file(tmp_path / "once")), progress=False)
     network, card = load_checkpoint(whole)
-    assert card.training_range["coils"] == (1, 2) and card.architecture.n_iterations == 2
+    assert card.training_range["coils"] == (1, 2)
+    assert card.architecture.n_iterations == 2
     assert network.priors[0].tail.weight.abs().sum() > 0  # it started at zero
     # A second run that finds the first stage done takes it up there and ends at the same weights.
     again = tmp_path / "again"
@@ -69,16 +70,16 @@ def test_trains_resumes_and_gives_the_same_weights(tmp_path: Path) -> None:
 
 def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     text = CONFIG.replace("n_iterations", "n_iteration")
-    with pytest.raises(ValueError, match="unknown key 'n_iteration'.*did you mean 'n_iterations'"):
+    with pytest.raises(ValueError, match=r"unknown key 'n_iteration'.*did you mean 'n_iterations'"):
         read_config(config_file(tmp_path, text=text))
 
 
 def test_missing_output_and_broken_toml_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("seed = 3\n")
-    with pytest.raises(ValueError, match="a.toml.*output"):
+    with pytest.raises(ValueError, match=r"a.toml.*output"):
         read_config(tmp_path / "a.toml")
     (tmp_path / "b.toml").write_text("seed = = 3\n")
-    with pytest.raises(ValueError, match="b.toml is not valid TOML"):
+    with pytest.raises(ValueError, match=r"b.toml is not valid TOML"):
         read_config(tmp_path / "b.toml")
-    with pytest.raises(FileNotFoundError, match="no config file"):
+    with pytest.raises(FileNotFoundError, match=r"no config file"):
         read_config(tmp_path / "c.toml")

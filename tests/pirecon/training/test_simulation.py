@@ -6,7 +6,15 @@ import torch
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.datasets import ScanStream, Source, with_estimated_maps
-from pirecon.training.simulation import ScanRange, bandlimited, random_coils, random_lines, random_phase, scan_image, window
+from pirecon.training.simulation import (
+    ScanRange,
+    bandlimited,
+    random_coils,
+    random_lines,
+    random_phase,
+    scan_image,
+    window,
+)
 
 
 def disc(n: int) -> torch.Tensor:
@@ -21,7 +29,14 @@ def test_noise_is_one_and_signal_is_snr(n_coils: int, ratio: tuple[float, float]
     matrix = (60, 70)
     image = bandlimited(disc(192), matrix) * random_phase(matrix, rng)
     acquired = window(matrix, ratio)
-    scan = scan_image(image, random_coils(n_coils, matrix, rng), np.ones(acquired[0], bool), acquired_columns=acquired[1], snr=9.0, rng=rng)
+    scan = scan_image(
+        image,
+        random_coils(n_coils, matrix, rng),
+        np.ones(acquired[0], bool),
+        acquired_columns=acquired[1],
+        snr=9.0,
+        rng=rng,
+    )
     E = CartesianSense(scan.maps, scan.weights)
     noise = scan.kspace - E(scan.truth)
     assert torch.view_as_real(noise).std().item() == pytest.approx(1.0, rel=0.02)

@@ -19,7 +19,9 @@ class Keep(nn.Module):
         return image
 
 
-def encoding(n_coils: int, grid: tuple[int, int, int], *, acquired: tuple[int, int, int] | None = None, batch: int = 1) -> CartesianSense:
+def encoding(
+    n_coils: int, grid: tuple[int, int, int], *, acquired: tuple[int, int, int] | None = None, batch: int = 1
+) -> CartesianSense:
     generator = torch.Generator().manual_seed(n_coils)
     maps = torch.randn(batch, n_coils, *grid, dtype=torch.complex64, generator=generator)
     maps = maps / maps.abs().square().sum(1, keepdim=True).sqrt()
@@ -59,12 +61,16 @@ def test_without_a_prior_it_stays_near_cg_sense(step: str) -> None:
     assert (E(x) - y).norm() <= (E(start) - y).norm()
 
 
-@pytest.mark.parametrize("n_coils, grid, acquired", [(1, (1, 17, 22), (1, 11, 22)), (5, (1, 24, 13), (1, 24, 13)), (2, (3, 10, 12), (2, 9, 12))])
+@pytest.mark.parametrize(
+    ("n_coils", "grid", "acquired"),
+    [(1, (1, 17, 22), (1, 11, 22)), (5, (1, 24, 13), (1, 24, 13)), (2, (3, 10, 12), (2, 9, 12))],
+)
 def test_one_set_of_weights_serves_any_coils_and_matrix(n_coils: int, grid: tuple, acquired: tuple) -> None:
     E = encoding(n_coils, grid, acquired=acquired, batch=2)
     y = E(10 * torch.randn(2, *grid, dtype=torch.complex64))
     image = small_network()(y, E)
-    assert image.shape == (2, *grid) and image.isfinite().all()
+    assert image.shape == (2, *grid)
+    assert image.isfinite().all()
 
 
 def test_a_batch_equals_its_scans_one_by_one() -> None:
