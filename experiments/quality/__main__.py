@@ -11,16 +11,15 @@ from typing import Any
 
 from rich.console import Console
 
+from experiments.quality.facts import facts
 from experiments.quality.fidelity import fidelity
 from experiments.quality.page import load_parts, write_page
 from experiments.quality.phase import phase_invariance
 from experiments.quality.pictures import benchmark_pictures, real_pictures
 from experiments.quality.prediction import prediction
 from experiments.quality.real_data import DATA
-from experiments.speed.report import machine
 from pirecon.training.benchmark import BenchmarkConfig, read_benchmark
 from pirecon.training.evaluate import cell_table, evaluate, write_results
-from pirecon.training.measure import weights_digest
 
 HERE = Path(__file__).parent
 MEASURED = Path("runs/quality")
@@ -38,7 +37,7 @@ def main() -> None:
     parts = measurements(arguments.checkpoint)
     if unknown := set(arguments.parts) - {*parts, "page"}:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(parts)}, page")
-    console, facts = Console(), machine()
+    console = Console()
     MEASURED.mkdir(parents=True, exist_ok=True)
     for name, measure in parts.items():
         if arguments.parts and name not in arguments.parts:
@@ -50,9 +49,7 @@ def main() -> None:
         found = measure()
         if found is not None:
             (MEASURED / f"{name}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
-    command = "python -m experiments.quality"
-    facts = [f"Command: `{command}`", f"Weights: SHA-256 {weights_digest(arguments.checkpoint)[:16]}", *facts]
-    write_page(DOCS / "results.md", load_parts(MEASURED), facts)
+    write_page(DOCS / "results.md", load_parts(MEASURED), facts(arguments.checkpoint))
     console.print(f"written: {DOCS / 'results.md'}")
 
 

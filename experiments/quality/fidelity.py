@@ -55,6 +55,8 @@ def fidelity(checkpoint: str) -> dict[str, dict[str, float]]:
             "chi2": fmean(s.chi2 for s in slices),
             "chi2 worst": max(s.chi2 for s in slices),
             "air": fmean(s.air for s in slices),
+            "chi2 air": fmean(s.chi2 / s.air**2 for s in slices),
+            "chi2 air worst": max(s.chi2 / s.air**2 for s in slices),
             "ratio": fmean(s.ratio for s in slices),
             "ratio worst": worst.ratio,
             "ratio error": worst.ratio_error,

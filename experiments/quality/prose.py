@@ -30,11 +30,12 @@ noise of the second alone.
 FIDELITY = _paragraph("""
 All measured samples; unrolled minus zero-filled image, both low-passed by a Gaussian of 8 mm full width at half
 maximum. χ²: mean over the head of |difference|² / (2 σ²), σ the noise of the low-passed zero-filled image from 64
-pseudo-replicas of white noise of the estimated level. *σ in air / σ*: the same noise as found in the air around the
-head; above 1 where the data were filtered or ghosts reach the air, and the χ² is then too strict by its square.
-Brightness: mean of the brightest compact region of the brain (at least 1.2 cm², 15 mm inside the head's surface,
-found in the low-passed zero-filled image) in the unrolled over that in the zero-filled image, of the part in phase
-with the low-passed image, which has no noise bias; ± is the noise of the latter mean.
+pseudo-replicas of white noise of the estimated level. The published files were filtered, so their noise is stronger
+at low spatial frequencies than on average: *σ in air / σ* is the same noise as found in the air at least 15 mm from
+the head (ghosts count as well), and *χ², noise of the air* refers to it. Brightness: mean of the brightest compact
+region of the brain (at least 1.2 cm², 15 mm inside the head's surface, found in the low-passed zero-filled image)
+in the unrolled over that in the zero-filled image, of the part in phase with the low-passed image, which has no
+noise bias; ± is the noise of the latter mean.
 """)
 
 PHASE = _paragraph("""

@@ -149,14 +149,20 @@ def gain(case: CaseResult) -> float | None:
 
 
 def cell_table(results: Results) -> Table:
-    """PSNR, SSIM and NRMSE of every cell."""
-    table = Table(title=f"{results.config.name}: PSNR in dB / SSIM / NRMSE", title_justify="left")
+    """PSNR of every cell; below, PSNR, SSIM and NRMSE over all of them."""
+    table = Table(title=f"{results.config.name}: PSNR, dB", title_justify="left")
     for heading in ("coils", "R", "SNR", *results.config.methods, "gain, dB"):
         table.add_column(heading, justify="right")
     for cell in results.cells():
-        scores = [f"{m.psnr:.2f} / {m.ssim:.3f} / {m.nrmse:.3f}" for m in cell.methods.values()]
+        scores = [f"{m.psnr:.2f}" for m in cell.methods.values()]
         last = "" if cell.gain is None else f"{cell.gain:+.2f}"
         table.add_row(coil_label(cell.coils), f"{cell.acceleration:g}", f"{cell.snr:g}", *scores, last)
+    summary = results.summary()
+    table.add_section()
+    for metric, digits in (("psnr", 2), ("ssim", 3), ("nrmse", 3)):
+        scores = [f"{summary[f'{name} {metric}']:.{digits}f}" for name in results.config.methods]
+        last = f"{summary['gain']:+.2f}" if metric == "psnr" and "gain" in summary else ""
+        table.add_row("all", "", metric.upper(), *scores, last)
     return table
 
 
