@@ -42,6 +42,7 @@ class Stage:
         train: "prior" (the prior alone, on the start image: cheap) or "unrolled" (the whole network).
         steps: optimiser steps.
         voxels: voxels in a batch.
+        ema_decay: decay of the averaged weights, which are what a stage ends with.
         learning_rate: peak, reached after a short warm-up; falls to a hundredth along a cosine.
     """
 
@@ -49,6 +50,7 @@ class Stage:
     steps: int = 1000
     voxels: int = 65536
     learning_rate: float = 4e-4
+    ema_decay: float = 0.998
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,6 @@ class TrainingConfig:
         seed: of everything random.
         precision: "32-true" or "bf16-mixed" (Lightning's names).
         workers: data-loading processes.
-        ema_decay: decay of the averaged weights, which are the ones shipped.
         warm_start: checkpoint to start from, or empty.
         notes: goes to the model card.
     """
@@ -79,7 +80,6 @@ class TrainingConfig:
     seed: int = 1
     precision: str = "32-true"
     workers: int = 1
-    ema_decay: float = 0.998
     warm_start: str = ""
     notes: str = ""
 

@@ -15,9 +15,11 @@ from pirecon.training.simulation import (
     Scan,
     ScanRange,
     bandlimited,
+    modulate_lines,
     random_coils,
     random_lines,
     random_phase,
+    rough_phase,
     scan_image,
     window,
 )
@@ -88,12 +90,21 @@ class ScanStream(IterableDataset):
         rendered = torch.from_numpy(source.images[rng.integers(len(source.images))].astype(np.float32))
         magnitude = bandlimited(augment(rendered, rng), matrix)
         image = magnitude * random_phase(matrix, rng)
+        if rng.random() < self.scans.rough_phase:
+            image = image * rough_phase(magnitude.abs(), rng)
+        if rng.random() < self.scans.line_modulation:
+            image = modulate_lines(image, rng)
         maps = random_coils(n_coils, matrix, rng)
         acquired = window(matrix, ratio)
-        acceleration = 1.0 if rng.random() < 0.2 else float(rng.uniform(*self.scans.acceleration))
+        # Equal shares of fully sampled, nearly so, and accelerated scans would leave too few of the last.
+        nearly = float(np.clip(rng.uniform(1.0, 1.3), *self.scans.acceleration))
+        acceleration = float(rng.choice([1.0, nearly, rng.uniform(*self.scans.acceleration)], p=(0.15, 0.15, 0.7)))
         lines = random_lines(acquired[0], acceleration, rng)
         snr = float(np.exp(rng.uniform(*np.log(self.scans.snr))))
-        scan = scan_image(image, maps, lines, acquired_columns=acquired[1], snr=snr, rng=rng)
+        lost = float(rng.uniform(0.02, 0.3)) if rng.random() < self.scans.lost_samples else 0.0
+        scan = scan_image(image, maps, lines, acquired_columns=acquired[1], snr=snr, rng=rng, lost_share=lost)
+        if lost:
+            return scan
         return with_estimated_maps(scan, lines) if n_coils > 1 and rng.random() < 0.5 else scan
 
 

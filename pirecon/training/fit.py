@@ -132,7 +132,7 @@ def _trainer(folder: Path, stage: Stage, config: TrainingConfig, *, progress: bo
         enable_model_summary=False,
         use_distributed_sampler=False,
         callbacks=[
-            EMAWeightAveraging(decay=config.ema_decay),
+            EMAWeightAveraging(decay=stage.ema_decay),
             resume_points,
             *([TQDMProgressBar(refresh_rate=20)] if progress else []),
         ],

@@ -45,7 +45,10 @@ class ScanRange:
         acceleration: nominal undersampling factor.
         coils: numbers of receive coils.
         super_resolution: reconstruction grid over acquired matrix, per axis.
-        matrices: reconstruction matrices, y and x alike within an eighth.
+        matrices: reconstruction matrices; one axis has this size, the other up to a quarter more.
+        rough_phase: share of scans whose phase is not smooth, but follows tissue or varies within a few voxels.
+        line_modulation: share of scans whose phase-encode lines differ in gain and phase.
+        lost_samples: share of scans that lose single samples, as to a burst of interference.
     """
 
     snr: tuple[float, float] = (2.0, 40.0)
@@ -53,6 +56,9 @@ class ScanRange:
     coils: tuple[int, ...] = (1, 1, 1, 2, 4, 6, 8, 12, 16)
     super_resolution: tuple[float, float] = (1.0, 2.0)
     matrices: tuple[int, ...] = (96, 112, 128, 144, 160, 192)
+    rough_phase: float = 0.3
+    line_modulation: float = 0.4
+    lost_samples: float = 0.2
 
 
 def bandlimited(image: Tensor, matrix: tuple[int, int]) -> Tensor:
@@ -77,6 +83,29 @@ def random_phase(shape: tuple[int, int], rng: Rng, *, largest_wraps: float = 6.0
     bumps = torch.from_numpy(rng.normal(0, rng.uniform(0, 1), (1, 1, nodes, nodes)).astype(np.float32))
     phase = phase + torch.nn.functional.interpolate(bumps, shape, mode="bicubic", align_corners=True)[0, 0]
     return torch.polar(torch.ones(shape), phase)
+
+
+def rough_phase(magnitude: Tensor, rng: Rng) -> Tensor:
+    """A phasor that follows the tissue (chemical shift, susceptibility) and varies within a few voxels, ``(y, x)``."""
+    nodes = [max(4, int(n / rng.uniform(2, 10))) for n in magnitude.shape]
+    bumps = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.8), (1, 1, *nodes)).astype(np.float32))
+    fine = torch.nn.functional.interpolate(bumps, magnitude.shape, mode="bicubic", align_corners=True)[0, 0]
+    phase = fine + float(rng.uniform(-2, 2)) * magnitude / magnitude.max().clamp_min(1e-6)
+    return torch.polar(torch.ones_like(phase), phase)
+
+
+def modulate_lines(image: Tensor, rng: Rng) -> Tensor:
+    """Give the phase-encode lines of a complex image ``(y, x)`` a random smooth course of gain and phase.
+
+    Echo trains, drift and filters do that; it breaks the conjugate symmetry that a smooth object phase implies.
+    """
+    n_nodes = int(rng.integers(4, 24))
+    spread = (rng.uniform(0, 0.8), rng.uniform(0, 0.6))
+    nodes = np.stack([rng.normal(0, s, n_nodes) for s in spread]).astype(np.float32)
+    log_gain, phase = torch.nn.functional.interpolate(
+        torch.from_numpy(nodes)[None], image.shape[-2], mode="linear", align_corners=True
+    )[0]
+    return centred_ifft(centred_fft(image, (-2,)) * torch.polar(log_gain.exp(), phase)[:, None], (-2,))
 
 
 def random_coils(n_coils: int, shape: tuple[int, int], rng: Rng) -> Tensor:
@@ -140,7 +169,16 @@ def window(matrix: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, in
     return y, x
 
 
-def scan_image(image: Tensor, maps: Tensor, lines: np.ndarray, *, acquired_columns: int, snr: float, rng: Rng) -> Scan:
+def scan_image(
+    image: Tensor,
+    maps: Tensor,
+    lines: np.ndarray,
+    *,
+    acquired_columns: int,
+    snr: float,
+    rng: Rng,
+    lost_share: float = 0.0,
+) -> Scan:
     """Measure a complex image with given coils and lines at a voxel SNR.
 
     Args:
@@ -151,6 +189,7 @@ def scan_image(image: Tensor, maps: Tensor, lines: np.ndarray, *, acquired_colum
         snr: mean magnitude over the object (above a tenth of its maximum) over the noise's standard deviation per real
             and imaginary part, of the fully sampled coil-combined image at the acquired resolution.
         rng: draws the noise.
+        lost_share: of the samples outside the central 16 × 16 that are lost at random.
 
     Returns:
         Scan with maps of unit root-sum-of-squares; their common factor goes to the truth.
@@ -165,6 +204,11 @@ def scan_image(image: Tensor, maps: Tensor, lines: np.ndarray, *, acquired_colum
     truth = (truth * (snr / (finer * level)))[None]
     unit_maps = (maps / combined)[:, None]
     weights = torch.from_numpy(lines.astype(np.float32))[None, None, :, None].expand(1, 1, *acquired).contiguous()
+    if lost_share > 0:
+        kept = rng.random(acquired, dtype=np.float32) >= lost_share
+        y, x = (n // 2 for n in acquired)
+        kept[y - 8 : y + 8, x - 8 : x + 8] = True
+        weights = weights * torch.from_numpy(kept)
     noise = rng.standard_normal((maps.shape[0], 1, *acquired, 2), dtype=np.float32)
     kspace = CartesianSense(unit_maps, weights)(truth) + weights * torch.view_as_complex(torch.from_numpy(noise))
     return Scan(kspace, unit_maps, weights, truth)

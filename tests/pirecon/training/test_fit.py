@@ -13,7 +13,6 @@ CONFIG = """
 output = "{folder}/tiny.safetensors"
 run_folder = "{folder}/run"
 workers = 0
-ema_decay = 0.5
 seed = 4
 
 [network]
@@ -34,11 +33,13 @@ coils = [1, 2]
 train = "prior"
 steps = 2
 voxels = 2048
+ema_decay = 0.5
 
 [[stages]]
 train = "unrolled"
 steps = {steps}
 voxels = 2048
+ema_decay = 0.5
 """
 
 
