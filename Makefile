@@ -42,11 +42,11 @@ train: $(INSTALLED)  ## train a network (make train CONFIG=my.toml)
 clean:  ## remove the environment and what was built
 	rm -rf $(VENV) build dist output *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-# The stamp is written last: an interrupted installation is taken up again, a finished one is kept until the metadata changes.
+# The stamp is written last: an interrupted installation starts afresh, a finished one is kept until the metadata changes.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(BASE_PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pirecon needs Python 3.11 or newer, but \
 	$(BASE_PYTHON) is " + sys.version.split()[0] + ". Name another: make BASE_PYTHON=/path/to/python3.12")'
-	@$(PYTHON) -m pip --version >/dev/null 2>&1 || $(BASE_PYTHON) -m venv --clear $(VENV)
+	@test -f $(INSTALLED) && $(PYTHON) -m pip --version >/dev/null 2>&1 || $(BASE_PYTHON) -m venv --clear $(VENV)
 	@echo "Installing pirecon and what it needs into $(VENV); the first time takes some minutes."
 	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(INSTALLED)

@@ -42,11 +42,18 @@ def info_command(raw: RawFile, encoding: EncodingIndex = 0) -> None:
 @app.command("reconstruct")
 def reconstruct_command(
     raw: RawFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Image: .nii.gz, .h5 (MRD images), .npy or .png.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Image: .nii.gz, .nii, .h5 (MRD images), .npy or .png.")
+    ],
     method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "unrolled",
     checkpoint: Annotated[str, typer.Option(help="Of the unrolled network: shipped name or file.")] = "default",
-    matrix: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Grid, at least the acquired one.")] = None,
-    voxel: Annotated[float | None, typer.Option(metavar="MM", help="Largest voxel edge, instead of --matrix.")] = None,
+    matrix: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="Grid, at least the acquired one; slices have Z = 1.")
+    ] = None,
+    voxel: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="Largest voxel edge (of slices: in the plane), instead of --matrix."),
+    ] = None,
     coils: Annotated[int | None, typer.Option(min=1, help="Compress to this many virtual coils.")] = None,
     encoding: EncodingIndex = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
@@ -57,7 +64,10 @@ def reconstruct_command(
     console = Console(stderr=True, quiet=quiet)
     outputs = [output, *(also or [])]
     for path in outputs:
-        check_output_path(path)
+        try:
+            check_output_path(path)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--output") from None
     if method not in METHODS:
         raise typer.BadParameter(f"{method!r}; choose one of {', '.join(METHODS)}", param_hint="--method")
     grid = _matrix(matrix)

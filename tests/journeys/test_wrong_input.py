@@ -58,7 +58,6 @@ def test_a_wrong_path(pirecon_command, tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("-o", "a.docx"), "docx"),
         (("-o", "missing_folder/a.nii.gz"), "missing_folder"),
         (("-o", "a.nii.gz", "--checkpoint", "defualt"), "defualt"),
         (("-o", "a.nii.gz", "--method", "tv", "--matrix", "1,8,8"), "coarser than the acquired"),
@@ -77,6 +76,7 @@ def test_wishes_that_the_data_cannot_meet(
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("-o", "a.docx"),
         ("--method", "magic"),
         ("--matrix", "1,2"),
         ("--matrix", "1,32,32", "--voxel", "2"),
