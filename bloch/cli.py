@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bloch.rawfile import Encoding, RawScan, write_mrd
-from bloch.receiver import Scanner, loop_array, relative_snr, volume_coil
+from bloch.rawfile import RawScan, write_mrd
+from bloch.receiver import loop_array, relative_snr, volume_coil
 from bloch.scan_request import (
     PatternChoice,
     PhantomChoice,
@@ -27,6 +27,8 @@ from bloch.scan_request import (
     slice_stack,
     standard_protocol,
 )
+from bloch.scanner import Scanner
+from bloch.sequence import Encoding
 from bloch.simulate import simulate
 from bloch.tissue import tissues_at
 from bloch.tissue.tissue import LARGEST_B0, SMALLEST_B0, relaxation_fits

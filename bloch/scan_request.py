@@ -11,17 +11,18 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from bloch.phantom import Phantom, asymmetric, brain_volume, shepp_logan
-from bloch.rawfile import (
+from bloch.sequence import (
     TRANSAXIAL,
     Encoding,
+    Protocol,
     SamplingPattern,
     central_block,
     equispaced,
     fully_sampled,
+    inversion_time_of_null,
     partial_fourier,
     variable_density,
 )
-from bloch.sequence import Protocol, inversion_time_of_null
 from bloch.tissue import tissues_at
 
 PLANES = 3

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from bloch.magnetisation.excited_object import excite
 from bloch.phantom import Phantom
-from bloch.rawfile import Encoding, Line, RawScan, scan_plan
-from bloch.receiver import Scanner, correlated_noise, noise_covariance
+from bloch.rawfile import RawScan
+from bloch.receiver import correlated_noise, noise_covariance
 from bloch.receiver.measurement import ideal_image, measure, sensitivity_maps
-from bloch.sequence import Protocol
+from bloch.scanner import Scanner
+from bloch.sequence import Encoding, Line, Protocol, scan_plan
 
 TRUTH = {
     "image": "complex (slice, z, y, x): one ideal coil, every line, no noise; equilibrium magnetisation of water = 1",

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from ismrmrd import xsd
 
-from bloch.rawfile.raw_scan import RawScan, TriInt
+from bloch.rawfile.raw_scan import RawScan
+from bloch.sequence.encoding import TriInt
 from bloch.tissue import GYROMAGNETIC_RATIO
 
 MAX_INDEX = 65535  # counters, samples and channels of an acquisition header are 16 bits wide

@@ -12,7 +12,8 @@ import ismrmrd
 import numpy as np
 
 from bloch.rawfile.header import check_fits, header
-from bloch.rawfile.raw_scan import Line, RawScan
+from bloch.rawfile.raw_scan import RawScan
+from bloch.sequence import Line
 
 TRUTH_GROUP = "truth"
 TICK = 2.5e-3

@@ -2,11 +2,9 @@
 
 from bloch.receiver.coil_array import CoilArray, loop_array, sensitivities, volume_coil
 from bloch.receiver.noise import correlated_noise, noise_covariance, relative_snr
-from bloch.receiver.scanner import Scanner
 
 __all__ = [
     "CoilArray",
-    "Scanner",
     "correlated_noise",
     "loop_array",
     "noise_covariance",

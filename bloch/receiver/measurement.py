@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from bloch.magnetisation.excited_object import ExcitedObject, magnetisation_at
-from bloch.rawfile.raw_scan import Encoding
 from bloch.receiver.coil_array import sensitivities
 from bloch.receiver.fourier_encoding import encode_plane, encoding_matrix
-from bloch.receiver.scanner import Scanner
+from bloch.scanner import Scanner
+from bloch.sequence import Encoding
 
 MAX_PLANES = 15
 """Most planes that stand for the thickness of a slice."""

@@ -12,10 +12,11 @@ from scipy.spatial.transform import Rotation
 
 from bloch.magnetisation.excited_object import ExcitedObject, random_phase
 from bloch.phantom import Phantom, magnetisation_image
-from bloch.rawfile import TRANSAXIAL, Encoding, RawScan, SamplingPattern, fully_sampled
-from bloch.receiver import Scanner, loop_array, sensitivities, volume_coil
+from bloch.rawfile import RawScan
+from bloch.receiver import loop_array, sensitivities, volume_coil
 from bloch.receiver.measurement import ideal_image
-from bloch.sequence import Protocol
+from bloch.scanner import Scanner
+from bloch.sequence import TRANSAXIAL, Encoding, Protocol, SamplingPattern, fully_sampled
 from bloch.simulate import simulate
 
 PROTOCOL = Protocol("turbo_spin_echo", 0.08, 3.0, echo_train_length=8, echo_spacing=0.01)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from bloch.phantom import Phantom
-from bloch.rawfile import TRANSAXIAL, Encoding, SamplingPattern, fully_sampled
-from bloch.receiver import Scanner, loop_array
-from bloch.sequence import Protocol
+from bloch.receiver import loop_array
+from bloch.scanner import Scanner
+from bloch.sequence import TRANSAXIAL, Encoding, Protocol, SamplingPattern, fully_sampled
 
 PROTOCOL = Protocol("turbo_spin_echo", 0.08, 3.0, echo_train_length=8, echo_spacing=0.01)
 

@@ -11,18 +11,17 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from bloch.phantom import Phantom
-from bloch.rawfile import (
+from bloch.rawfile import RawScan, write_mrd
+from bloch.scanner import Scanner
+from bloch.sequence import (
     TRANSAXIAL,
-    RawScan,
+    Protocol,
     SamplingPattern,
     central_block,
     equispaced,
     fully_sampled,
     partial_fourier,
-    write_mrd,
 )
-from bloch.receiver import Scanner
-from bloch.sequence import Protocol
 from bloch.simulate import simulate
 from tests.bloch.rawfile.conftest import make_encoding
 

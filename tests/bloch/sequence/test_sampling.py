@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bloch.rawfile import central_block, equispaced, partial_fourier, variable_density
+from bloch.sequence import central_block, equispaced, partial_fourier, variable_density
 
 
 @pytest.mark.parametrize("n", [16, 21, 96])
