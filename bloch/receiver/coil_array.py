@@ -2,115 +2,65 @@
 
 from __future__ import annotations
 
-import math
+import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from bloch.receiver.loop_field import loop_field
+from bloch.receiver.loop_field import loop_field, loop_vector_potential
+from bloch.receiver.segment_field import segment_field, segment_vector_potential
 
 Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class CoilArray:
-    """Circular receive loops. Coordinates are x, y, z in m, the object round the origin.
+    """Circular loops and straight pieces of wire, wired to channels. Coordinates are x, y, z in m.
+
+    A conductor is a loop or a segment; where they are counted, loops come first.
 
     Attributes:
         positions: centres of the loops ``(loop, 3)``, m.
         normals: unit vectors ``(loop, 3)``.
         radii: ``(loop,)``, m.
-        combination: complex ``(coil, loop)``: how loops are wired to channels; None where every loop is a channel.
+        combination: complex ``(coil, conductor)``: the weights with which the conductors' voltages add up to a
+            channel's (the currents in them for 1 A in a linear coil); None where every loop is a channel.
+        segments: start and end of straight wires ``(segment, 2, 3)``, m, or None.
+
+    Raises:
+        ValueError: shapes that do not fit, or segments that do not close to a circuit in every channel.
     """
 
     positions: Tensor
     normals: Tensor
     radii: Tensor
     combination: Tensor | None = None
+    segments: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.radii)
+        if self.positions.shape != (n, 3) or self.normals.shape != (n, 3):
+            raise ValueError(
+                f"{n} loops need positions and normals of shape ({n}, 3), but got {tuple(self.positions.shape)} and "
+                f"{tuple(self.normals.shape)}"
+            )
+        if self.combination is not None and self.combination.shape[1:] != (self.n_conductors,):
+            raise ValueError(
+                f"combination must be (coil, {self.n_conductors}), a column for each loop and then each segment, but "
+                f"is {tuple(self.combination.shape)}"
+            )
+        _refuse_open_wires(self)
+
+    @property
+    def n_conductors(self) -> int:
+        """Loops and segments together."""
+        return len(self.radii) + (0 if self.segments is None else len(self.segments))
 
     @property
     def n_coils(self) -> int:
         """Number of receive channels."""
         return len(self.radii) if self.combination is None else len(self.combination)
-
-
-def loop_array(
-    n_coils: int,
-    *,
-    head_radius: float = 0.10,
-    distance: float = 0.03,
-    n_rings: int | None = None,
-    generator: torch.Generator | None = None,
-) -> CoilArray:
-    """Loops on rings round the head, facing its axis (z); neighbours overlap for least mutual inductance.
-
-    Args:
-        n_coils: number of loops, at least 1.
-        head_radius: of the object, m.
-        distance: from the object's surface to the loops, m.
-        n_rings: rings along z; by default one for up to 8 loops, two beyond.
-        generator: jitters rotation, place, tilt and size of the loops; None gives the regular array.
-
-    Returns:
-        CoilArray of ``n_coils`` channels, float64, on the CPU.
-
-    Raises:
-        ValueError: fewer than one coil or ring, or more rings than coils.
-
-    Source: Roemer et al., Magn Reson Med 16:192 (1990): circles decouple at about 1.5 radii.
-    """
-    n_rings = (1 if n_coils <= 8 else 2) if n_rings is None else n_rings
-    if n_coils < 1 or not 1 <= n_rings <= n_coils:
-        raise ValueError(f"an array needs at least one loop in each ring, but got n_coils={n_coils}, n_rings={n_rings}")
-    ring = torch.arange(n_coils) % n_rings
-    n_in_ring = (ring.unsqueeze(0) == ring.unsqueeze(1)).sum(1).double()
-    cylinder = head_radius + distance
-    radii = (2 * math.pi * cylinder / (1.5 * n_in_ring)).clamp(max=0.75 * cylinder)
-    # Starting at the back of the head (+y is posterior); rings are turned by half a loop against each other.
-    turns = (torch.arange(n_coils) // n_rings + 0.5 * ring) / n_in_ring + 0.25
-    height = 1.5 * radii * (ring - 0.5 * (n_rings - 1))
-    shift = tilt = torch.zeros(n_coils, 3, dtype=torch.float64)
-    if generator is not None:
-        noise = torch.randn(n_coils, 9, dtype=torch.float64, generator=generator)
-        turns = turns + torch.rand(1, dtype=torch.float64, generator=generator) + 0.15 * noise[:, 0] / n_in_ring
-        height = height + 0.2 * head_radius * noise[:, 1]
-        radii = radii * torch.exp(0.1 * noise[:, 2])
-        shift, tilt = 0.08 * distance * noise[:, 3:6], 0.12 * noise[:, 6:9]
-    angle = 2 * math.pi * turns
-    inward = torch.stack((-angle.cos(), -angle.sin(), torch.zeros_like(angle)), dim=-1)
-    positions = -cylinder * inward + shift
-    positions[:, 2] += height
-    return CoilArray(positions, torch.nn.functional.normalize(inward + tilt, dim=-1), radii)
-
-
-def volume_coil(*, radius: float = 0.14, B0_direction: Vector = (0.0, 0.0, 1.0)) -> CoilArray:
-    """One near-homogeneous channel: a solenoid along z, or crossed Helmholtz pairs in quadrature where B0 is along z.
-
-    Args:
-        radius: of its loops, m.
-        B0_direction: unit vector of the main field.
-
-    Returns:
-        CoilArray of one channel.
-
-    Source: solenoids in transverse fields: Hoult and Richards, J Magn Reson 24:71 (1976); quadrature: Hoult, Chen and
-    Sank, Magn Reson Med 1:339 (1984). Loops half a radius either side of the centre cancel the field's second
-    derivative (Helmholtz).
-    """
-    e1, e2 = _transverse_axes(B0_direction)
-    z = torch.tensor((0.0, 0.0, 1.0), dtype=torch.float64)
-    if abs(B0_direction[2]) < 0.5:
-        turns = torch.linspace(-1.0, 1.0, 8, dtype=torch.float64).reshape(-1, 1) * radius
-        positions, normals = turns * z, z.expand(8, 3)
-        wiring = torch.ones(1, 8, dtype=torch.complex128)
-    else:
-        normals = torch.stack((e1, e1, e2, e2))
-        side = torch.tensor((-0.5, 0.5, -0.5, 0.5), dtype=torch.float64).reshape(-1, 1) * radius
-        positions = side * normals
-        wiring = torch.tensor([[1, 1, 1j, 1j]], dtype=torch.complex128)
-    radii = torch.full((len(normals),), radius, dtype=torch.float64)
-    return CoilArray(positions, normals.clone(), radii, wiring)
 
 
 def sensitivities(array: CoilArray, points: Tensor, *, B0_direction: Vector = (0.0, 0.0, 1.0)) -> Tensor:
@@ -122,27 +72,107 @@ def sensitivities(array: CoilArray, points: Tensor, *, B0_direction: Vector = (0
     Retardation is left out: at 0.55 T the wavelength in tissue is over 1 m.
 
     Args:
-        array: the loops.
+        array: the coils.
         points: coordinates ``(..., 3)``, x y z, m; sensitivities are made on their device.
         B0_direction: unit vector of the main field, along z or y (any direction is taken).
 
     Returns:
         Complex64 ``(coil, ...)``, T/A (about 1e-6 in the head).
 
-    Source: Hoult, Concepts Magn Reson 12:173 (2000), eqs. 17 and 30; field: :func:`loop_field`.
+    Source: Hoult, Concepts Magn Reson 12:173 (2000), eqs. 17 and 30; field: :func:`conductor_field`.
     """
-    r = points.to(torch.float64)
-    position, normal, radius = (v.to(r) for v in (array.positions, array.normals, array.radii))
-    B = loop_field(r, position=position, normal=normal, radius=radius)
-    e1, e2 = (e.to(r) for e in _transverse_axes(B0_direction))
+    B = conductor_field(array, points)
+    e1, e2 = (e.to(B) for e in transverse_axes(B0_direction))
     S = 0.5 * torch.complex(torch.tensordot(e1, B, 1), -torch.tensordot(e2, B, 1))
     if array.combination is not None:
         S = torch.tensordot(array.combination.to(S), S, 1)
     return S.to(torch.complex64)
 
 
-def _transverse_axes(B0_direction: Vector) -> tuple[Tensor, Tensor]:
-    """e1, e2 with e1 × e2 = B0: (x, y) for z, (z, x) for y, (y, z) for x."""
+def conductor_field(array: CoilArray, points: Tensor) -> Tensor:
+    """Magnetic field of each conductor alone that carries 1 A.
+
+    Args:
+        array: loops and segments; how they are wired does not matter.
+        points: coordinates ``(..., 3)``, x y z, m.
+
+    Returns:
+        Float64 ``(3, conductor, ...)``, T/A, on the points' device.
+    """
+    r = points.to(torch.float64)
+    position, normal, radius = (v.to(r) for v in (array.positions, array.normals, array.radii))
+    B = loop_field(r, position=position, normal=normal, radius=radius)
+    if array.segments is None:
+        return B
+    start, end = array.segments.to(r).unbind(1)
+    return torch.cat((B, segment_field(r, start=start, end=end)), dim=1)
+
+
+def conductor_vector_potential(array: CoilArray, points: Tensor) -> Tensor:
+    """Magnetic vector potential (Coulomb gauge) of each conductor alone that carries 1 A.
+
+    Args:
+        array, points: as in :func:`conductor_field`.
+
+    Returns:
+        Float64 ``(3, conductor, ...)``, T m / A, on the points' device.
+    """
+    r = points.to(torch.float64)
+    position, normal, radius = (v.to(r) for v in (array.positions, array.normals, array.radii))
+    A = loop_vector_potential(r, position=position, normal=normal, radius=radius)
+    if array.segments is None:
+        return A
+    start, end = array.segments.to(r).unbind(1)
+    return torch.cat((A, segment_vector_potential(r, start=start, end=end)), dim=1)
+
+
+def warn_of_deaf_coils(
+    array: CoilArray, *, B0_direction: Vector = (0.0, 0.0, 1.0), object_radius: float = 0.09, threshold: float = 0.2
+) -> Tensor:
+    """How much of each channel's field lies across B0, where alone it is received; warns where that is little.
+
+        q = rms 2|S| / rms |B| over a ball round the origin, at most 1 (√2 for quadrature coils)
+
+    Args:
+        array: the coils.
+        B0_direction: unit vector of the main field.
+        object_radius: of the ball, m.
+        threshold: of q, below which the warning is given.
+
+    Returns:
+        q, float64 ``(coil,)``.
+    """
+    axis = torch.linspace(-object_radius, object_radius, 9, dtype=torch.float64)
+    grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1).reshape(-1, 3)
+    ball = grid[grid.norm(dim=-1) <= object_radius]
+    B = conductor_field(array, ball).to(torch.complex128)
+    if array.combination is not None:
+        B = torch.einsum("cw,iwp->icp", array.combination.to(B), B)
+    S = sensitivities(array, ball, B0_direction=B0_direction).to(torch.complex128)
+    quality = 2 * S.abs().square().mean(-1).sqrt() / B.abs().square().sum(0).mean(-1).sqrt()
+    deaf = (quality < threshold).nonzero().flatten().tolist()
+    if deaf:
+        warnings.warn(
+            f"channels {deaf} hear next to nothing: their field in the object runs along B0 {tuple(B0_direction)} or "
+            "turns against the spins, and only what lies across B0 and turns with them is received. Loops must not "
+            "face along B0; a solenoid needs B0 across its axis; check B0_direction.",
+            stacklevel=2,
+        )
+    return quality
+
+
+def transverse_axes(B0_direction: Vector) -> tuple[Tensor, Tensor]:
+    """e1, e2 with e1 × e2 = B0: (x, y) for z, (z, x) for y, (y, z) for x.
+
+    Args:
+        B0_direction: unit vector of the main field.
+
+    Returns:
+        Two float64 unit vectors ``(3,)``.
+
+    Raises:
+        ValueError: not a unit vector.
+    """
     B0 = torch.tensor(B0_direction, dtype=torch.float64)
     if not torch.isclose(B0.norm(), torch.ones((), dtype=torch.float64), atol=1e-6):
         raise ValueError(f"B0_direction must be a unit vector such as (0, 0, 1), but is {tuple(B0_direction)}")
@@ -150,3 +180,27 @@ def _transverse_axes(B0_direction: Vector) -> tuple[Tensor, Tensor]:
     e1 = torch.linalg.cross(helper, B0)
     e1 = e1 / e1.norm()
     return e1, torch.linalg.cross(B0, e1)
+
+
+def _refuse_open_wires(array: CoilArray) -> None:
+    """Kirchhoff's law at the ends of the segments, channel by channel."""
+    if array.segments is None:
+        return
+    if array.segments.shape[1:] != (2, 3) or array.combination is None:
+        raise ValueError(
+            "segments must be (segment, 2, 3), and a combination must say how they are wired to channels; got "
+            f"{tuple(array.segments.shape)} and {'no' if array.combination is None else 'a'} combination"
+        )
+    current = array.combination[:, len(array.radii) :].to("cpu", torch.complex128).T
+    ends = (array.segments.detach().cpu().double() * 1e7).round().reshape(-1, 3)  # equal to 0.1 µm is joined
+    nodes, index = torch.unique(ends, dim=0, return_inverse=True)
+    index = index.reshape(-1, 2)
+    surplus = torch.zeros(len(nodes), current.shape[1], dtype=torch.complex128)
+    surplus.index_add_(0, index[:, 1], current).index_add_(0, index[:, 0], -current)
+    if len(nodes) and float(surplus.abs().max()) > 1e-6 * float(current.abs().max()):
+        node, channel = divmod(int(surplus.abs().argmax()), current.shape[1])
+        place = tuple(round(v * 1e-7, 4) for v in nodes[node].tolist())
+        raise ValueError(
+            f"the segments of channel {channel} do not close: at {place} m the currents do not add up to zero, so the "
+            "wires are no circuit. Join the ends, or correct the signs in combination (current runs start to end)."
+        )

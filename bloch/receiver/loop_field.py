@@ -93,7 +93,7 @@ def loop_vector_potential(points: Tensor, *, position: Tensor, normal: Tensor, r
     offset, _, from_axis = _loop_coordinates(points, position=position, normal=normal)
     a = radius.reshape(-1, *(1,) * (points.ndim - 1))
     r2 = offset.square().sum(0)
-    rho = from_axis.square().sum(0).sqrt().clamp_min(_ON_AXIS * radius.min())
+    rho = torch.maximum(from_axis.square().sum(0).sqrt(), _ON_AXIS * a)
     alpha2 = torch.maximum(a**2 + r2 - 2 * a * rho, (_WIRE * a) ** 2)
     beta2 = a**2 + r2 + 2 * a * rho
     m = 1 - alpha2 / beta2

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bloch.receiver.coil_array import loop_array, sensitivities
+from bloch.receiver import loop_array, sensitivities
 from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
 from pirecon.encoding import CartesianSense
 
