@@ -1,0 +1,156 @@
+"""Spins: what precesses, where, and how voxels are divided into isochromats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Spins:
+    """Pools of spins that share a place and a tissue; one voxel holds one pool or several. All on one device.
+
+    Attributes:
+        position: of the pool's centre, ``(spin, 3)``, x y z in patient coordinates (LPS), m.
+        equilibrium: magnetisation at rest, times volume where a sum over pools is to be an integral, ``(spin,)``.
+        T1: ``(spin,)``, s.
+        T2: ``(spin,)``, s.
+        R2_prime: half width of the Lorentzian spread of frequencies inside the pool, ``(spin,)``, 1/s.
+        off_resonance: ``(spin,)``, Hz; positive where the field is larger.
+        transmit: B1+ over its nominal value, complex ``(spin,)``; 1 is nominal.
+        extent: edges of the pool's box, ``(3,)``, x y z, m; 0 for points.
+        displacement: way at unit amplitude of a breathing motion, ``(spin, 3)``, m; None where nothing breathes.
+    """
+
+    position: Tensor
+    equilibrium: Tensor
+    T1: Tensor
+    T2: Tensor
+    R2_prime: Tensor
+    off_resonance: Tensor
+    transmit: Tensor
+    extent: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    displacement: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.equilibrium)
+
+
+def point_spins(
+    T1: Tensor,
+    T2: Tensor,
+    *,
+    equilibrium: Tensor | None = None,
+    off_resonance: Tensor | float = 0.0,
+    transmit: Tensor | float = 1.0,
+    position: Tensor | None = None,
+) -> Spins:
+    """Spins without extent, by default all at the origin; numbers hold for all.
+
+    Args:
+        T1: ``(spin,)``, s.
+        T2: ``(spin,)``, s.
+        equilibrium: ``(spin,)``; None for 1.
+        off_resonance: Hz.
+        transmit: B1+ over nominal.
+        position: ``(spin, 3)``, m.
+
+    Returns:
+        Spins, dtype and device of ``T1``.
+
+    Raises:
+        ValueError: a relaxation time is not positive, or T2 > 2 T1.
+    """
+    if not bool((T1 > 0).all() and (T2 > 0).all()):
+        raise ValueError(f"T1 and T2 must be above 0 s; found T1 from {float(T1.min())}, T2 from {float(T2.min())}")
+    if bool((T2 > 2 * T1 * (1 + 1e-6)).any()):
+        raise ValueError("T2 cannot be longer than twice T1; were the two swapped, or given in different units?")
+    ones = torch.ones_like(T1)
+    complex_dtype = torch.complex(ones[:1], ones[:1]).dtype
+    return Spins(
+        position=T1.new_zeros(len(T1), 3) if position is None else position,
+        equilibrium=ones if equilibrium is None else equilibrium,
+        T1=T1,
+        T2=T2,
+        R2_prime=torch.zeros_like(T1),
+        off_resonance=ones * off_resonance,
+        transmit=(ones * transmit).to(complex_dtype),
+    )
+
+
+def select(spins: Spins, chosen: Tensor | slice) -> Spins:
+    """Some of the spins, by index, mask or slice."""
+    moved = None if spins.displacement is None else spins.displacement[chosen]
+    return replace(
+        spins,
+        position=spins.position[chosen],
+        equilibrium=spins.equilibrium[chosen],
+        T1=spins.T1[chosen],
+        T2=spins.T2[chosen],
+        R2_prime=spins.R2_prime[chosen],
+        off_resonance=spins.off_resonance[chosen],
+        transmit=spins.transmit[chosen],
+        displacement=moved,
+    )
+
+
+def isochromat_offsets(n: int) -> Tensor:
+    """Places of n isochromats in a pool: a rank-1 lattice in x, y, z and frequency.
+
+        u_id = frac((i g_d) / n + 1/(2n)),  g_d coprime to n
+
+    Along every one of the four axes the n values are the n evenly spaced ones, so dephasing along any axis sums to
+    zero exactly until it has turned n times; a grid of as many points would alias after n^(1/3) turns.
+
+    Args:
+        n: isochromats in a pool, at least 1.
+
+    Returns:
+        Float64 ``(n, 4)``, each in (0, 1).
+
+    Source: Sloan and Joe, Lattice Methods for Multiple Integration (1994), section 1.3; generators near the powers of
+    the root of x⁵ = x + 1 times n, as in Roberts' additive recurrence.
+    """
+    root = 1.1673039782614187  # of x^5 = x + 1
+    index = torch.arange(n, dtype=torch.float64)
+    columns = []
+    for d in range(4):
+        generator = max(round(n / root**d) % n, 1) if n > 1 and d else 1
+        while math.gcd(generator, n) != 1:
+            generator += 1
+        columns.append(((index * generator) % n + 0.5) / n)
+    return torch.stack(columns, dim=1)
+
+
+def subdivide(spins: Spins, n: int) -> Spins:
+    """Replace each pool by n isochromats in its box, with the frequencies of its Lorentzian.
+
+        r_i = r + (u_i − ½) · extent,  Δf_i = Δf + R2' / 2π · tan(π (v_i − ½)),  M0_i = M0 / n
+
+    The mean over the quantiles of a Lorentzian of half width R2' decays as exp(−R2' t) (until about n/R2').
+
+    Args:
+        spins: pools.
+        n: isochromats in a pool.
+
+    Returns:
+        Spins ``(n · spin,)``, the isochromats of one pool ``spin`` apart; R2' is 0.
+    """
+    u = isochromat_offsets(n).to(spins.position)  # (n, 4)
+    box = spins.position.new_tensor(spins.extent)
+    position = spins.position + ((u[:, :3] - 0.5) * box).unsqueeze(1)  # (n, spin, 3)
+    spread = torch.tan(math.pi * (u[:, 3:] - 0.5)) / (2 * math.pi)
+    displacement = None if spins.displacement is None else spins.displacement.repeat(n, 1)
+    return Spins(
+        position=position.reshape(-1, 3),
+        equilibrium=spins.equilibrium.repeat(n) / n,
+        T1=spins.T1.repeat(n),
+        T2=spins.T2.repeat(n),
+        R2_prime=torch.zeros_like(spins.R2_prime).repeat(n),
+        off_resonance=(spins.off_resonance + spread * spins.R2_prime).reshape(-1),
+        transmit=spins.transmit.repeat(n),
+        displacement=displacement,
+    )
