@@ -1,20 +1,30 @@
 """Receive coils, their noise, and interference."""
 
 from bloch.receiver.coil_array import CoilArray, sensitivities, warn_of_deaf_coils
-from bloch.receiver.noise import correlated_noise, noise_covariance, relative_snr
+from bloch.receiver.conducting_body import ConductingBody, ellipsoid_body, voxel_body
+from bloch.receiver.noise import correlated_noise, noise_covariance, noise_covariance_density, relative_snr
+from bloch.receiver.signal_to_noise import Acquisition, equilibrium_magnetisation, signal_factor, voxel_snr
 from bloch.receiver.surface_array import helmet_array, loop_array
 from bloch.receiver.volume_coil import birdcage, solenoid, volume_coil
 
 __all__ = [
+    "Acquisition",
     "CoilArray",
+    "ConductingBody",
     "birdcage",
     "correlated_noise",
+    "ellipsoid_body",
+    "equilibrium_magnetisation",
     "helmet_array",
     "loop_array",
     "noise_covariance",
+    "noise_covariance_density",
     "relative_snr",
     "sensitivities",
+    "signal_factor",
     "solenoid",
     "volume_coil",
+    "voxel_body",
+    "voxel_snr",
     "warn_of_deaf_coils",
 ]

@@ -60,8 +60,8 @@ def solenoid(
         raise ValueError(f"a solenoid needs at least one turn, but got n_turns={n_turns}")
     if math.hypot(B0_direction[0], B0_direction[1]) < _BLIND:
         raise ValueError(
-            f"a solenoid along z hears nothing in B0 along {tuple(B0_direction)}: its field is parallel to B0, and only "
-            "what lies across B0 is received. Take volume_coil or birdcage, or a B0_direction across z."
+            f"a solenoid along z hears nothing in B0 along {tuple(B0_direction)}: its field is parallel to B0, and "
+            "only what lies across B0 is received. Take volume_coil or birdcage, or a B0_direction across z."
         )
     z = torch.tensor((0.0, 0.0, 1.0), dtype=torch.float64)
     steps = torch.linspace(-0.5, 0.5, n_turns, dtype=torch.float64) if n_turns > 1 else torch.zeros(1).double()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bloch.receiver import correlated_noise, loop_array, noise_covariance, relative_snr, volume_coil
-from bloch.receiver.noise import SAMPLE_NOISE_FIELD, sample_noise_fraction
+from bloch.receiver.noise import CROSSOVER_FIELD, sample_noise_fraction
 
 
 @pytest.mark.parametrize("B0", [0.01, 0.064, 0.55, 3.0])
@@ -50,4 +50,4 @@ def test_noise_has_the_covariance_asked_for_and_is_white() -> None:
 def test_snr_grows_with_seven_quarters_of_B0_in_copper_and_linearly_in_the_patient() -> None:
     assert relative_snr(2e-4, 1e-4) == pytest.approx(2**1.75, rel=1e-3)
     assert relative_snr(2000.0, 1000.0) == pytest.approx(2.0, rel=1e-3)
-    assert sample_noise_fraction(SAMPLE_NOISE_FIELD) == pytest.approx(0.5)
+    assert sample_noise_fraction(CROSSOVER_FIELD) == pytest.approx(0.5)
