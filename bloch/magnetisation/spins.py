@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -94,6 +95,23 @@ def select(spins: Spins, chosen: Tensor | slice) -> Spins:
         off_resonance=spins.off_resonance[chosen],
         transmit=spins.transmit[chosen],
         displacement=moved,
+    )
+
+
+def join(pools: Sequence[Spins], *, dtype: torch.dtype) -> Spins:
+    """Spins of several pools of one extent, one after another, in float32 or float64."""
+    complex_dtype = torch.complex(*torch.zeros(2, 1, dtype=dtype)).dtype
+    ways = [pool.displacement for pool in pools if pool.displacement is not None]
+    return Spins(
+        position=torch.cat([pool.position for pool in pools]).to(dtype),
+        equilibrium=torch.cat([pool.equilibrium for pool in pools]).to(dtype),
+        T1=torch.cat([pool.T1 for pool in pools]).to(dtype),
+        T2=torch.cat([pool.T2 for pool in pools]).to(dtype),
+        R2_prime=torch.cat([pool.R2_prime for pool in pools]).to(dtype),
+        off_resonance=torch.cat([pool.off_resonance for pool in pools]).to(dtype),
+        transmit=torch.cat([pool.transmit for pool in pools]).to(complex_dtype),
+        extent=pools[0].extent,
+        displacement=torch.cat(ways).to(dtype) if ways else None,
     )
 
 

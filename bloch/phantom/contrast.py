@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from bloch.phantom.phantom import Phantom
-from bloch.phantom.random_field import fractal_field
+from bloch.phantom.texture import tissue_texture
 from bloch.sequence.protocol import Protocol
 from bloch.sequence.signal_equations import inversion_recovery, spin_echo, spoiled_gradient_echo, turbo_spin_echo
 from bloch.tissue import Tissue, tissues_at
 
-AMPLITUDES = (0.04, 0.07, 0.07)  # standard deviation of ln PD, ln T1, ln T2
 FATTY = ("fat", "marrow")
-COARSEST_TEXTURE = 40e-3  # m
 SUPPRESSED = 0.1  # fat signal which a suppression leaves
 
 
@@ -37,8 +33,7 @@ def magnetisation_image(
         protocol: sequence parameters.
         B0: field strength, T.
         generator: source of the texture, on the CPU; None for flat tissue.
-        texture: strength of the variation; 1 gives standard deviations of 4 % in proton density and 7 % in T1 and T2
-            within a tissue, and the same between persons.
+        texture: strength of the variation, see :func:`bloch.phantom.texture.tissue_texture`.
 
     Returns:
         Magnetisation in units of the equilibrium magnetisation of water, ``(z, y, x)``, float32, at least 0.
@@ -53,20 +48,14 @@ def magnetisation_image(
     if unknown:
         raise ValueError(f"The phantom holds the unknown tissues {unknown}; known are {sorted(tissues)}.")
     chosen = [tissues[name] for name in phantom.tissues]
-    logs = torch.zeros(3, len(chosen), dtype=torch.float64)
-    if generator is not None:
-        spread = torch.tensor(AMPLITUDES, dtype=torch.float64)[:, None]
-        logs = texture * spread * torch.randn(logs.shape, generator=generator, dtype=torch.float64)
-    values = _tissue_signals(chosen, protocol, logs, phantom.fractions.device)
-    signal = torch.einsum("tzyx,t->zyx", phantom.fractions, values[0])
-    if generator is None or texture == 0:
-        return signal.abs()
-    weights = torch.stack([a * slope for a, slope in zip(AMPLITUDES, values[1:], strict=True)])
-    slopes = torch.einsum("tzyx,st->szyx", phantom.fractions, weights)
-    density, relaxation = (_texture(generator, phantom).to(slopes.device) for _ in range(2))
-    # Free water makes T1 and T2 longer together.
-    signal = signal + texture * (density * slopes[0] + relaxation * (slopes[1] + slopes[2]))
-    return signal.abs()
+    drawn = None if generator is None else tissue_texture(phantom, generator=generator, strength=texture)
+    person = torch.zeros(3, len(chosen), dtype=torch.float64) if drawn is None else drawn.person
+    signal, *by_logarithm = _tissue_signals(chosen, protocol, person, phantom.fractions.device)
+    image = torch.einsum("tzyx,t->zyx", phantom.fractions, signal)
+    if drawn is not None and drawn.density is not None and drawn.relaxation is not None:
+        slopes = torch.einsum("tzyx,st->szyx", phantom.fractions, torch.stack(by_logarithm))
+        image = image + drawn.density * slopes[0] + drawn.relaxation * (slopes[1] + slopes[2])
+    return image.abs()
 
 
 def tissue_signal(tissue: Tissue, protocol: Protocol) -> Tensor:
@@ -120,10 +109,3 @@ def _tissue_signals(chosen: list[Tissue], protocol: Protocol, logs: Tensor, devi
 
 def _fat_factor(tissue: Tissue, protocol: Protocol) -> float:
     return SUPPRESSED if protocol.fat_suppressed and tissue.name in FATTY else 1.0
-
-
-def _texture(generator: torch.Generator, phantom: Phantom) -> Tensor:
-    """Features from 40 mm down to a voxel."""
-    z, y, x = (max(COARSEST_TEXTURE / edge, 1.0) for edge in phantom.voxel_size)
-    octaves = 1 + math.floor(math.log2(max(y, x)))
-    return fractal_field(generator, phantom.matrix, coarsest=(z, y, x), octaves=octaves, roughness=0.85)
