@@ -97,12 +97,10 @@ def relax(states: PhaseGraph, interval: Interval) -> PhaseGraph:
     Returns:
         PhaseGraph.
 
-    Source: Weigel, J Magn Reson Imaging 41:266 (2015), equations 23 to 25.
+    Source: Weigel, J Magn Reson Imaging 41:266 (2015).
     """
     decayed = decay(states, interval)
-    return PhaseGraph(
-        decayed.F_plus, decayed.F_minus, torch.cat([decayed.Z[:1] + interval.recovery, decayed.Z[1:]])
-    )
+    return PhaseGraph(decayed.F_plus, decayed.F_minus, torch.cat([decayed.Z[:1] + interval.recovery, decayed.Z[1:]]))
 
 
 def decay(states: PhaseGraph, interval: Interval) -> PhaseGraph:

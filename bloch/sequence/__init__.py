@@ -12,7 +12,13 @@ from bloch.sequence.sampling import (
     variable_density,
 )
 from bloch.sequence.sequence import Sequence
-from bloch.sequence.signal_equations import inversion_recovery, spin_echo, spoiled_gradient_echo, turbo_spin_echo
+from bloch.sequence.signal_equations import (
+    balanced_steady_state,
+    inversion_recovery,
+    spin_echo,
+    spoiled_gradient_echo,
+    turbo_spin_echo,
+)
 
 __all__ = [
     "TRANSAXIAL",
@@ -25,6 +31,7 @@ __all__ = [
     "Readout",
     "SamplingPattern",
     "Sequence",
+    "balanced_steady_state",
     "block",
     "central_block",
     "equispaced",
