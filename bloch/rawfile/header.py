@@ -36,6 +36,7 @@ def header(scan: RawScan) -> xsd.ismrmrdHeader:
         systemFieldStrength_T=scan.B0,
         relativeReceiverNoiseBandwidth=1.0,  # its filter is a perfect box
         receiverChannels=scan.samples.shape[1],
+        coilLabel=_coil_labels(scan),
     )
     return xsd.ismrmrdHeader(
         version=1,
@@ -47,6 +48,14 @@ def header(scan: RawScan) -> xsd.ismrmrdHeader:
         encoding=[_encoding(scan)],
         sequenceParameters=_sequence_parameters(scan),
     )
+
+
+def _coil_labels(scan: RawScan) -> list[xsd.coilLabelType]:
+    """Names of the channels; there is no field for sensing coils, so they are told by their names."""
+    n_coils = scan.samples.shape[1]
+    n_receive = n_coils - scan.n_sensing
+    names = [f"receive_{c}" for c in range(n_receive)] + [f"sensing_{c}" for c in range(scan.n_sensing)]
+    return [xsd.coilLabelType(coilNumber=c, coilName=name) for c, name in enumerate(names)]
 
 
 def _encoding(scan: RawScan) -> xsd.encodingType:
@@ -62,7 +71,7 @@ def _encoding(scan: RawScan) -> xsd.encodingType:
         encodedSpace=_space(scan, oversampling=e.oversampling),
         reconSpace=_space(scan, oversampling=1),
         encodingLimits=_limits(scan),
-        trajectory=xsd.trajectoryType.CARTESIAN,
+        trajectory=xsd.trajectoryType(e.trajectory),
         parallelImaging=xsd.parallelImagingType(
             accelerationFactor=xsd.accelerationFactorType(
                 kspace_encoding_step_1=acceleration_y, kspace_encoding_step_2=acceleration_z
@@ -85,17 +94,21 @@ def _space(scan: RawScan, *, oversampling: int) -> xsd.encodingSpaceType:
 def _limits(scan: RawScan) -> xsd.encodingLimitsType:
     """First and last line that the image has, and the index of k = 0."""
     nz, ny, _ = scan.encoding.matrix
+    by_lines = scan.encoding.trajectory in ("cartesian", "epi")  # otherwise ky counts spokes or interleaves
     imaging = [line for line in scan.lines if line.imaging]
     ky, kz = ([getattr(line, axis) for line in imaging] for axis in ("ky", "kz"))
-    n_samples, n_slices = scan.encoding.n_samples, len(scan.encoding.centres)
+    n_samples, n_slices = scan.samples.shape[2], len(scan.encoding.centres)
+    n_contrasts, n_segments = (1 + max(getattr(line, axis) for line in scan.lines) for axis in ("contrast", "segment"))
     one = xsd.limitType(minimum=0, maximum=0, center=0)
     return xsd.encodingLimitsType(
         kspace_encoding_step_0=xsd.limitType(minimum=0, maximum=n_samples - 1, center=n_samples // 2),
-        kspace_encoding_step_1=xsd.limitType(minimum=min(ky), maximum=max(ky), center=ny // 2),
+        kspace_encoding_step_1=xsd.limitType(minimum=min(ky), maximum=max(ky), center=ny // 2 if by_lines else 0),
         kspace_encoding_step_2=xsd.limitType(minimum=min(kz), maximum=max(kz), center=nz // 2),
         average=xsd.limitType(minimum=0, maximum=scan.encoding.n_averages - 1, center=0),
         slice=xsd.limitType(minimum=0, maximum=n_slices - 1, center=n_slices // 2),
-        contrast=one, phase=one, repetition=one, set=one, segment=one,
+        contrast=xsd.limitType(minimum=0, maximum=n_contrasts - 1, center=0),
+        segment=xsd.limitType(minimum=0, maximum=n_segments - 1, center=0),
+        phase=one, repetition=one, set=one,
     )  # fmt: skip
 
 
@@ -124,7 +137,7 @@ def check_fits(scan: RawScan) -> None:
         ValueError: no readouts, an axis above 65535, or samples that do not match the plan.
     """
     n_readouts, n_coils, n_samples = scan.samples.shape
-    expected = (len(scan.lines), n_coils, scan.encoding.n_samples)
+    expected = (len(scan.lines), n_coils, n_samples if scan.trajectory is not None else scan.encoding.n_samples)
     if scan.samples.shape != expected or n_readouts == 0:
         raise ValueError(f"the samples have shape {scan.samples.shape}, the plan asks for {expected} with readouts > 0")
     sizes: TriInt = (*scan.encoding.matrix[:2], n_samples)

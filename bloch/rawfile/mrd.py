@@ -71,9 +71,11 @@ def acquisitions(scan: RawScan) -> Iterator[ismrmrd.Acquisition]:
         yield acquisition
     last = len(scan.lines) - 1
     for i, (line, samples) in enumerate(zip(scan.lines, scan.samples, strict=True)):
-        acquisition = _acquisition(scan, samples, position=scan.encoding.centres[line.slice])
+        path = None if scan.trajectory is None else _trajectory(scan, i)
+        acquisition = _acquisition(scan, samples, position=scan.encoding.centres[line.slice], trajectory=path)
         acquisition.scan_counter = len(scan.noise) + i
-        acquisition.acquisition_time_stamp = round(i * scan.protocol.repetition_time / TICK) % 2**32
+        if scan.times is not None:
+            acquisition.acquisition_time_stamp = round(float(scan.times[i]) / TICK) % 2**32
         _set_counters(acquisition, line)
         centre = acquisition.number_of_samples // 2
         acquisition.center_sample = acquisition.number_of_samples - 1 - centre if line.is_reversed else centre
@@ -86,8 +88,18 @@ def acquisitions(scan: RawScan) -> Iterator[ismrmrd.Acquisition]:
         yield acquisition
 
 
-def _acquisition(scan: RawScan, samples: np.ndarray, *, position: np.ndarray | None = None) -> ismrmrd.Acquisition:
-    acquisition = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples, np.complex64))
+def _trajectory(scan: RawScan, readout: int) -> np.ndarray:
+    """Trajectory of one readout, float32 (sample, axis), in units of 1 / field of view: from −n/2 to n/2."""
+    z, y, x = scan.encoding.field_of_view
+    k = scan.trajectory[readout] * np.array([x, y, z])  # type: ignore[index]  # asked only where there is one
+    n_axes = 3 if scan.encoding.matrix[0] > 1 else 2
+    return np.ascontiguousarray(k[:, :n_axes], np.float32)
+
+
+def _acquisition(
+    scan: RawScan, samples: np.ndarray, *, position: np.ndarray | None = None, trajectory: np.ndarray | None = None
+) -> ismrmrd.Acquisition:
+    acquisition = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples, np.complex64), trajectory)
     acquisition.available_channels = acquisition.active_channels
     for coil in range(min(acquisition.active_channels, 1024)):
         acquisition.setChannelActive(coil)
@@ -103,6 +115,10 @@ def _set_counters(acquisition: ismrmrd.Acquisition, line: Line) -> None:
     acquisition.idx.kspace_encode_step_2 = line.kz
     acquisition.idx.slice = line.slice
     acquisition.idx.average = line.average
+    acquisition.idx.contrast = line.contrast
+    acquisition.idx.segment = line.segment
+    if line.phase_correction:
+        acquisition.set_flag(ismrmrd.ACQ_IS_PHASECORR_DATA)
     if line.is_reversed:
         acquisition.set_flag(ismrmrd.ACQ_IS_REVERSE)
     if line.calibration and line.imaging:

@@ -22,6 +22,10 @@ class RawScan:
         noise: complex64 ``(readout, coil, sample)`` of the noise scan; zero readouts where there was none.
         truth: arrays for the side group of the file, by name.
         truth_about: what each of them is, in words.
+        times: when each readout begins, from the start of the scan, ``(readout,)``, s.
+        trajectory: k of every sample along x, y, z (read, phase, slice), float32 ``(readout, sample, 3)``, 1/m; None
+            where the lines say it all.
+        n_sensing: how many of the channels, the last ones, hear interference and no patient.
     """
 
     encoding: Encoding
@@ -32,3 +36,6 @@ class RawScan:
     noise: np.ndarray
     truth: dict[str, np.ndarray] = field(default_factory=dict)
     truth_about: dict[str, str] = field(default_factory=dict)
+    times: np.ndarray | None = None
+    trajectory: np.ndarray | None = None
+    n_sensing: int = 0

@@ -22,7 +22,7 @@ from bloch.sequence import (
     fully_sampled,
     partial_fourier,
 )
-from bloch.simulate import simulate
+from bloch.closed_form import simulate_closed_form
 from tests.bloch.rawfile.conftest import make_encoding
 
 SHAPE = (1, 21)
@@ -41,7 +41,7 @@ def embedded(box: Phantom, protocol: Protocol, scanner: Scanner) -> RawScan:
     pattern = SamplingPattern(equispaced(SHAPE, (1, 2)), central_block(SHAPE, 6), acceleration=(1, 2))
     centres = tuple((0.0, 0.0, 5e-3 * (s - 1)) for s in range(3))
     encoding = make_encoding(sampling=pattern, centres=centres, n_averages=2, alternating_readout=True)
-    return simulate(box, protocol, scanner, encoding, snr=20, seed=1)
+    return simulate_closed_form(box, protocol, scanner, encoding, snr=20, seed=1)
 
 
 def test_readouts_come_back_as_they_were_written(embedded: RawScan, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_separate_calibration_comes_first_and_is_no_image(
 ) -> None:
     shape = (4, 12)
     pattern = SamplingPattern(equispaced(shape, (2, 3)), central_block(shape, 4), separate=True, acceleration=(2, 3))
-    scan = simulate(box, protocol, scanner, make_encoding((4, 12, 9), sampling=pattern), snr=20)
+    scan = simulate_closed_form(box, protocol, scanner, make_encoding((4, 12, 9), sampling=pattern), snr=20)
     write_mrd(tmp_path / "raw.h5", scan)
     header, acquisitions = read(tmp_path / "raw.h5")
     kinds = [a.is_flag_set(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION) for a in acquisitions[4:]]
@@ -140,7 +140,7 @@ def test_partial_fourier_shows_in_the_limits(
     box: Phantom, protocol: Protocol, scanner: Scanner, tmp_path: Path
 ) -> None:
     pattern = SamplingPattern(partial_fourier(SHAPE, 0.75), np.zeros(SHAPE, bool))
-    write_mrd(tmp_path / "raw.h5", simulate(box, protocol, scanner, make_encoding(sampling=pattern)))
+    write_mrd(tmp_path / "raw.h5", simulate_closed_form(box, protocol, scanner, make_encoding(sampling=pattern)))
     header, acquisitions = read(tmp_path / "raw.h5")
     limit = header.encoding[0].encodingLimits.kspace_encoding_step_1
     assert (limit.minimum, limit.maximum, limit.center) == (5, 20, 10)
@@ -154,7 +154,7 @@ def test_oblique_directions_are_written_with_their_signs(
     directions = TRANSAXIAL @ Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
     directions[1] *= flip
     encoding = make_encoding(directions=directions, centres=((0.01, -0.005, 0.002),))
-    write_mrd(tmp_path / "raw.h5", simulate(box, protocol, scanner, encoding))
+    write_mrd(tmp_path / "raw.h5", simulate_closed_form(box, protocol, scanner, encoding))
     _, acquisitions = read(tmp_path / "raw.h5")
     for a in acquisitions:
         np.testing.assert_allclose([a.slice_dir[:], a.phase_dir[:], a.read_dir[:]], directions, atol=1e-6)

@@ -17,7 +17,7 @@ from bloch.receiver import loop_array, sensitivities, volume_coil
 from bloch.receiver.measurement import ideal_image
 from bloch.scanner import Scanner
 from bloch.sequence import TRANSAXIAL, Encoding, Protocol, SamplingPattern, fully_sampled
-from bloch.simulate import simulate
+from bloch.closed_form import simulate_closed_form
 
 PROTOCOL = Protocol("turbo_spin_echo", 0.08, 3.0, echo_train_length=8, echo_spacing=0.01)
 OBLIQUE = TRANSAXIAL @ Rotation.from_euler("xyz", [25, -40, 70], degrees=True).as_matrix()
@@ -64,7 +64,7 @@ def test_a_point_has_the_phase_of_its_place(matrix: tuple[int, int, int]) -> Non
     fractions[0, *index] = 1
     voxel = (5e-3 if planes == 1 else 2.5e-3, 4e-3, 3e-3)
     scanner = Scanner(0.1, loop_array(2))
-    scan = simulate(Phantom(fractions, ("csf",), voxel), PROTOCOL, scanner, encoding, variation=0)
+    scan = simulate_closed_form(Phantom(fractions, ("csf",), voxel), PROTOCOL, scanner, encoding, variation=0)
     z, y, x = (i - n // 2 for i, n in zip(index, fractions.shape[1:], strict=True))
     r = np.array([x * voxel[2], y * voxel[1], z * voxel[0]])
     S = sensitivities(scanner.array, torch.from_numpy(r)).numpy()
@@ -102,7 +102,7 @@ def test_a_ball_appears_where_the_geometry_says(directions: np.ndarray) -> None:
 @pytest.mark.parametrize("matrix", [(1, 30, 25), (1, 29, 24)])
 def test_an_independent_fourier_transform_gives_truth_times_sensitivities(matrix: tuple[int, int, int]) -> None:
     encoding = replace(encoding_of(matrix), alternating_readout=True)
-    scan = simulate(box(), PROTOCOL, Scanner(0.064, loop_array(4)), encoding, seed=5)
+    scan = simulate_closed_form(box(), PROTOCOL, Scanner(0.064, loop_array(4)), encoding, seed=5)
     found = reconstruct(sorted_kspace(scan), matrix[2])
     expected = scan.truth["image"][:, None] * scan.truth["sensitivity_maps"]
     # Cutting k-space before or after the coils is not quite the same at hard edges.
@@ -111,7 +111,7 @@ def test_an_independent_fourier_transform_gives_truth_times_sensitivities(matrix
 
 def test_the_true_image_has_the_tissues_signal_and_the_objects_phase() -> None:
     encoding = encoding_of((1, 40, 40), (5e-3, 4e-3, 4e-3))
-    scan = simulate(box(), PROTOCOL, Scanner(0.064, volume_coil()), encoding, variation=0)
+    scan = simulate_closed_form(box(), PROTOCOL, Scanner(0.064, volume_coil()), encoding, variation=0)
     image = scan.truth["image"][0, 0]
     whole = Phantom(torch.ones(1, 1, 1, 1), ("grey_matter",), (5e-3, 2e-3, 2e-3))
     grey = float(magnetisation_image(whole, PROTOCOL, 0.064))
@@ -121,7 +121,7 @@ def test_the_true_image_has_the_tissues_signal_and_the_objects_phase() -> None:
 
 def test_variation_bends_the_phase_and_leaves_the_magnitude() -> None:
     scanner, encoding = Scanner(0.064, volume_coil()), encoding_of((1, 40, 40), (5e-3, 4e-3, 4e-3))
-    flat, bent = (simulate(box(), PROTOCOL, scanner, encoding, seed=2, variation=v).truth["image"] for v in (0.0, 1.0))
+    flat, bent = (simulate_closed_form(box(), PROTOCOL, scanner, encoding, seed=2, variation=v).truth["image"] for v in (0.0, 1.0))
     inside = abs(flat) > 0.5 * abs(flat).max()
     assert np.angle(bent[inside]).std() > 0.3
     assert abs(bent[inside]).mean() == pytest.approx(abs(flat[inside]).mean(), rel=0.1)
@@ -132,7 +132,7 @@ def test_a_thick_slice_holds_the_mean_of_its_planes() -> None:
     fractions[0, 2, 8:24, 8:24], fractions[0, 3, 8:24, 8:24] = 1.0, 0.5
     phantom = Phantom(fractions, ("csf",), (2e-3, 4e-3, 4e-3))
     encoding = encoding_of((1, 16, 16), (6e-3, 8e-3, 8e-3))  # planes 2, 3, 4
-    image = simulate(phantom, PROTOCOL, Scanner(0.064, volume_coil()), encoding, variation=0).truth["image"]
+    image = simulate_closed_form(phantom, PROTOCOL, Scanner(0.064, volume_coil()), encoding, variation=0).truth["image"]
     whole = float(magnetisation_image(Phantom(torch.ones(1, 1, 1, 1), ("csf",), (1, 1, 1)), PROTOCOL, 0.064))
     assert abs(image[0, 0, 6:10, 6:10]).mean() == pytest.approx(whole * 1.5 / 3, rel=0.03)
 
@@ -142,7 +142,7 @@ def test_the_voxel_snr_is_the_one_asked_for(oversampling: int) -> None:
     """Combine the channels with the true maps; compare the signal with the noise that the file added."""
     encoding = replace(encoding_of((1, 40, 40), (5e-3, 4e-3, 4e-3)), oversampling=oversampling)
     scanner = Scanner(0.55, loop_array(4))
-    clean, noisy = (simulate(box(), PROTOCOL, scanner, encoding, snr=snr, seed=3) for snr in (None, 12.0))
+    clean, noisy = (simulate_closed_form(box(), PROTOCOL, scanner, encoding, snr=snr, seed=3) for snr in (None, 12.0))
     maps = noisy.truth["sensitivity_maps"][0]
     signal, both = (reconstruct(sorted_kspace(scan), 40)[0] for scan in (clean, noisy))
     weights = np.linalg.solve(noisy.truth["noise_covariance"], maps.reshape(4, -1)).reshape(maps.shape)
@@ -157,7 +157,7 @@ def test_the_voxel_snr_is_the_one_asked_for(oversampling: int) -> None:
 def test_noise_scan_and_data_have_the_covariance_that_the_truth_says() -> None:
     encoding = replace(encoding_of((1, 64, 64)), noise_readouts=200)
     scanner = Scanner(1.5, loop_array(3))
-    clean, noisy = (simulate(box(), PROTOCOL, scanner, encoding, snr=snr, seed=4) for snr in (None, 10.0))
+    clean, noisy = (simulate_closed_form(box(), PROTOCOL, scanner, encoding, snr=snr, seed=4) for snr in (None, 10.0))
     expected = noisy.truth["noise_covariance"]
     for noise in (noisy.noise, noisy.samples - clean.samples):
         flat = noise.swapaxes(0, 1).reshape(3, -1)
@@ -168,7 +168,7 @@ def test_noise_scan_and_data_have_the_covariance_that_the_truth_says() -> None:
 
 def test_averages_repeat_the_signal_with_new_noise() -> None:
     encoding = replace(encoding_of((1, 32, 32)), n_averages=2)
-    scan = simulate(box(), PROTOCOL, Scanner(0.064, volume_coil()), encoding, snr=10, seed=6)
+    scan = simulate_closed_form(box(), PROTOCOL, Scanner(0.064, volume_coil()), encoding, snr=10, seed=6)
     first, second = (sorted_kspace(scan, average=a) for a in range(2))
     sigma = math.sqrt(scan.truth["noise_covariance"][0, 0].real)
     assert (first - second).std() == pytest.approx(2 * sigma, rel=0.05)  # √2 for two parts, √2 for a difference
@@ -176,7 +176,7 @@ def test_averages_repeat_the_signal_with_new_noise() -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not() -> None:
     encoding, scanner = encoding_of((1, 16, 16)), Scanner(0.064, loop_array(2))
-    first, again, other = (simulate(box(), PROTOCOL, scanner, encoding, snr=10, seed=s) for s in (1, 1, 2))
+    first, again, other = (simulate_closed_form(box(), PROTOCOL, scanner, encoding, snr=10, seed=s) for s in (1, 1, 2))
     assert first.samples.tobytes() == again.samples.tobytes()
     assert first.noise.tobytes() == again.noise.tobytes()
     assert first.samples.tobytes() != other.samples.tobytes()
@@ -187,14 +187,14 @@ def test_undersampling_leaves_out_lines_and_changes_none() -> None:
     mask = np.zeros((1, 20), bool)
     mask[0, [3, 10, 11]] = True
     part = replace(full, sampling=SamplingPattern(mask, np.zeros_like(mask)))
-    whole, some = (simulate(box(), PROTOCOL, scanner, e) for e in (full, part))
+    whole, some = (simulate_closed_form(box(), PROTOCOL, scanner, e) for e in (full, part))
     np.testing.assert_array_equal(some.samples, whole.samples[[3, 10, 11]])
 
 
 def test_impossible_scans_are_refused() -> None:
     scanner, encoding = Scanner(0.064, loop_array(2)), encoding_of((1, 16, 16))
     with pytest.raises(ValueError, match="SNR must be a number above 0"):
-        simulate(box(), PROTOCOL, scanner, encoding, snr=0)
+        simulate_closed_form(box(), PROTOCOL, scanner, encoding, snr=0)
     away = replace(encoding, centres=np.array([[1.0, 0.0, 0.0]]))
     with pytest.raises(ValueError, match="nothing of the phantom"):
-        simulate(box(), PROTOCOL, scanner, away, snr=10)
+        simulate_closed_form(box(), PROTOCOL, scanner, away, snr=10)
