@@ -30,8 +30,7 @@ from bloch.scan_request import (
 from bloch.scanner import Scanner
 from bloch.sequence import Encoding
 from bloch.simulate import simulate
-from bloch.tissue import tissues_at
-from bloch.tissue.tissue import LARGEST_B0, SMALLEST_B0, relaxation_fits
+from bloch.tissue import LARGEST_B0, SMALLEST_B0, relaxation_fits, tissues_at
 
 NOMINAL_SNR, NOMINAL_FIELD = 15.0, 0.064
 """Voxel SNR that is simulated at this field (T) unless --snr is given; other fields follow relative_snr."""
