@@ -1,6 +1,10 @@
-"""Tumour, oedema, stroke and plaques inside the brain."""
+"""Tumour, oedema, stroke, plaques and haemorrhage inside the brain."""
 
 from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -9,21 +13,52 @@ from bloch.phantom.canvas import Canvas
 from bloch.phantom.placement import Placement
 from bloch.phantom.random_field import smooth_field, uniform
 
+Lesion = Literal["tumour", "stroke", "plaques", "hyperintensities", "haemorrhage"]
 
-def paint_lesions(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
-    """Paint one kind of lesion, drawn at random.
+
+def paint_lesions(
+    canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator, *, kind: Lesion | None = None
+) -> None:
+    """Paint one kind of lesion, the wanted one or one drawn at random.
+
+    Haemorrhage is only painted when asked for: a fifth kind to draw from would change every head made so far.
 
     Args:
         canvas: with the healthy brain.
         placement: of the voxels.
         brain: coverage by grey and white matter, ``(z, y, x)``; lesions stay inside.
         generator: source of randomness.
+        kind: of the lesion; None draws a tumour, a stroke, plaques or hyperintensities.
+
+    Raises:
+        ValueError: the kind is unknown.
     """
+    painters: dict[str, Callable[[Canvas, Placement, Tensor, torch.Generator], None]] = {
+        "tumour": _tumour,
+        "stroke": _stroke,
+        "plaques": _plaques,
+        "hyperintensities": _hyperintensities,
+        "haemorrhage": _haemorrhage,
+    }
+    check_lesion(kind)
     if float(brain.sum()) < 50:
+        if kind is not None:
+            warnings.warn(f"No {kind} is painted: the grid holds hardly any brain.", stacklevel=2)
         return
-    kinds = (_tumour, _stroke, _plaques, _hyperintensities)
     brain = torch.minimum(brain, canvas.layers["grey_matter"] + canvas.layers["white_matter"])
-    kinds[int(torch.randint(len(kinds), (), generator=generator))](canvas, placement, brain, generator)
+    if kind is None:
+        kind = get_args(Lesion)[int(torch.randint(len(painters) - 1, (), generator=generator))]
+    painters[kind](canvas, placement, brain, generator)
+
+
+def check_lesion(kind: str | None) -> None:
+    """Refuse a kind of lesion that nobody can paint.
+
+    Raises:
+        ValueError: the kind is unknown.
+    """
+    if kind is not None and kind not in get_args(Lesion):
+        raise ValueError(f"Nobody can paint the lesion {kind!r}; known are {', '.join(get_args(Lesion))}.")
 
 
 def _tumour(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
@@ -66,6 +101,16 @@ def _hyperintensities(canvas: Canvas, placement: Placement, brain: Tensor, gener
     x, y, z = points[..., 0].abs() - 22, (points[..., 1] + 20) / 3, (points[..., 2] - 22) / 1.3
     distance = (x**2 + y**2 + z**2).sqrt() - uniform(generator, 5, 10) + 3.5 * texture
     canvas.convert("ms_plaque", canvas.inside(distance) * (brain > 0), ("white_matter",))
+
+
+def _haemorrhage(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
+    """A fresh haematoma with a rim of oedema."""
+    radius = uniform(generator, 5, 25)
+    distance = _blob(placement, _centre(placement, brain, generator), radius, generator)
+    inside = (brain > 0).float()
+    rim = distance - uniform(generator, 2, 6)
+    canvas.convert("oedema", canvas.inside(rim) * inside, ("white_matter",))
+    canvas.convert("haemorrhage", canvas.inside(distance) * inside, ("grey_matter", "white_matter", "oedema"))
 
 
 def _blob(placement: Placement, centre: Tensor, radius: float, generator: torch.Generator) -> Tensor:
