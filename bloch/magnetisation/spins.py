@@ -65,13 +65,9 @@ def point_spins(
     Raises:
         ValueError: a relaxation time is not positive, or T2 > 2 T1.
     """
-    if not bool((T1 > 0).all() and (T2 > 0).all()):
-        raise ValueError(f"T1 and T2 must be above 0 s; found T1 from {float(T1.min())}, T2 from {float(T2.min())}")
-    if bool((T2 > 2 * T1 * (1 + 1e-6)).any()):
-        raise ValueError("T2 cannot be longer than twice T1; were the two swapped, or given in different units?")
     ones = torch.ones_like(T1)
     complex_dtype = torch.complex(ones[:1], ones[:1]).dtype
-    return Spins(
+    spins = Spins(
         position=T1.new_zeros(len(T1), 3) if position is None else position,
         equilibrium=ones if equilibrium is None else equilibrium,
         T1=T1,
@@ -80,6 +76,35 @@ def point_spins(
         off_resonance=ones * off_resonance,
         transmit=(ones * transmit).to(complex_dtype),
     )
+    check_spins(spins)
+    return spins
+
+
+def check_spins(spins: Spins) -> None:
+    """Refuse spins that cannot be: every engine calls this before it begins.
+
+    Args:
+        spins: to look at.
+
+    Raises:
+        ValueError: a value is missing or not finite, T1 or T2 is not positive, R2' is negative, or T2 > 2 T1.
+    """
+    n = len(spins)
+    for name in ("position", "equilibrium", "T1", "T2", "R2_prime", "off_resonance", "transmit"):
+        values = getattr(spins, name)
+        if len(values) != n:
+            raise ValueError(f"{name} has {len(values)} spins, but the equilibrium magnetisation has {n}")
+        if not bool(values.detach().isfinite().all()):
+            raise ValueError(f"{name} holds NaN or infinity; is a voxel without tissue among the spins? Leave it out")
+    T1, T2 = spins.T1.detach(), spins.T2.detach()
+    if n == 0:
+        raise ValueError("there are no spins; is the phantom empty, or outside the field of view?")
+    if not bool((T1 > 0).all() and (T2 > 0).all()):
+        raise ValueError(f"T1 and T2 must be above 0 s; found T1 from {float(T1.min())}, T2 from {float(T2.min())}")
+    if bool((spins.R2_prime < 0).any()):
+        raise ValueError(f"R2' is a width and cannot be negative, but goes down to {float(spins.R2_prime.min())} 1/s")
+    if bool((T2 > 2 * T1 * (1 + 1e-6)).any()):
+        raise ValueError("T2 cannot be longer than twice T1; were the two swapped, or given in different units?")
 
 
 def select(spins: Spins, chosen: Tensor | slice) -> Spins:

@@ -1,0 +1,192 @@
+"""The fast engine: what every pool of spins, or every coil, shows at every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bloch.magnetisation.differentiable import SAMPLES_AT_ONCE, magnetisation_rows
+from bloch.magnetisation.spins import Spins, check_spins, select, subdivide
+from bloch.magnetisation.stretches import Stretches, separated, stretches
+from bloch.magnetisation.timeline import Timeline
+from bloch.receiver.coil_array import Vector
+
+Progress = Callable[[float], None]
+ALONG_Z: Vector = (0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class SensitivityStates:
+    """Coils as a moving object meets them: the spins keep their index, and what a coil hears of them changes.
+
+    Attributes:
+        maps: complex ``(state, coil, spin)``.
+        state: which of the maps holds for a sample, int64 ``(sample,)``.
+    """
+
+    maps: Tensor
+    state: Tensor
+
+
+def acquire(  # noqa: PLR0913 (what moves, what plays, what listens and what may be spent)
+    spins: Spins,
+    timeline: Timeline,
+    *,
+    sensitivities: Tensor | SensitivityStates | None = None,
+    n_isochromats: int = 1,
+    memory: int = 2**29,
+    B0: float | None = None,
+    B0_direction: Vector = ALONG_Z,
+    progress: Progress | None = None,
+) -> Tensor:
+    """What the coils receive.
+
+        signal_c(t) = exp(−i receiver phase) Σ_spins S_c M+(t)
+
+    Args:
+        spins: pools, each replaced by ``n_isochromats``.
+        timeline: steps.
+        sensitivities: S, complex ``(coil, spin)``, or one map for each state of a moving object; None for one coil that
+            hears all spins alike.
+        n_isochromats: in a pool; see :func:`bloch.magnetisation.sufficiency.isochromats_needed`.
+        memory: bytes to work in, besides arguments and result (and, for gradients, the graph).
+        B0, B0_direction: for the concomitant field, where the timeline has products of gradients.
+        progress: called with the fraction that is done.
+
+    Returns:
+        Complex ``(coil, sample)``; dtype and device follow the spins.
+
+    Raises:
+        ValueError: shapes do not fit, a tissue is not physical, or ``n_isochromats`` is below 1.
+    """
+    coils = _as_states(sensitivities, spins, timeline)
+    scan = _scan(spins, timeline, n_isochromats, memory, B0, B0_direction)
+    total = torch.zeros((), device=spins.T1.device)
+    for chunk in _chunks(scan):
+        rows = _pool_rows(scan, chunk)
+        total = total + _heard(rows, coils, chunk)
+        if progress is not None:
+            progress(chunk.stop / len(spins))
+    return total * _receiver_phasor(timeline, spins)
+
+
+def magnetisation_at_samples(
+    spins: Spins,
+    timeline: Timeline,
+    *,
+    n_isochromats: int = 1,
+    memory: int = 2**29,
+    B0: float | None = None,
+    B0_direction: Vector = ALONG_Z,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Transverse magnetisation of every pool at every sample, as the receiver's phase turns it.
+
+        exp(−i receiver phase) Σ_isochromats M+(t)
+
+    Args:
+        spins: pools, each replaced by ``n_isochromats``.
+        timeline: steps.
+        n_isochromats: in a pool; see :func:`bloch.magnetisation.sufficiency.isochromats_needed`.
+        memory: bytes to work in, besides arguments and result (and, for gradients, the graph).
+        B0, B0_direction: for the concomitant field, where the timeline has products of gradients.
+        progress: called with the fraction that is done.
+
+    Returns:
+        Complex ``(spin, sample)``; dtype and device follow the spins.
+
+    Raises:
+        ValueError: a tissue is not physical, or ``n_isochromats`` is below 1.
+    """
+    scan = _scan(spins, timeline, n_isochromats, memory, B0, B0_direction)
+    parts = []
+    for chunk in _chunks(scan):
+        parts.append(torch.cat(list(_pool_rows(scan, chunk))).T)
+        if progress is not None:
+            progress(chunk.stop / len(spins))
+    return torch.cat(parts) * _receiver_phasor(timeline, spins)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """Checked input, and how it is cut."""
+
+    spins: Spins
+    timeline: Timeline
+    parts: Stretches
+    n_isochromats: int
+    memory: int
+    B0: float | None
+    B0_direction: Vector
+
+
+def _scan(
+    spins: Spins, timeline: Timeline, n_isochromats: int, memory: int, B0: float | None, B0_direction: Vector
+) -> _Scan:
+    check_spins(spins)
+    if n_isochromats < 1:
+        raise ValueError(f"a pool needs at least 1 isochromat, not {n_isochromats}")
+    if memory < 1:
+        raise ValueError(f"memory is a number of bytes above 0, not {memory}")
+    whole = separated(timeline)
+    return _Scan(spins, whole, stretches(whole), n_isochromats, memory, B0, B0_direction)
+
+
+def _chunks(scan: _Scan) -> list[slice]:
+    row = SAMPLES_AT_ONCE * 64 + 1024  # bytes of an isochromat
+    size = max(scan.memory // (row * scan.n_isochromats), 1)
+    n = len(scan.spins)
+    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
+
+
+def _pool_rows(scan: _Scan, chunk: slice) -> Iterator[Tensor]:
+    """Magnetisation of pools, ``(a few samples, spin)``."""
+    n = scan.n_isochromats
+    points = subdivide(select(scan.spins, chunk), n)
+    for rows in magnetisation_rows(points, scan.timeline, scan.parts, B0=scan.B0, B0_direction=scan.B0_direction):
+        yield rows.reshape(len(rows), n, chunk.stop - chunk.start).sum(1)
+
+
+def _heard(rows: Iterator[Tensor], coils: SensitivityStates | None, chunk: slice) -> Tensor:
+    """Σ_spins S_c M+, ``(coil, sample)``."""
+    found, first = [], 0
+    for M in rows:
+        if coils is None:
+            found.append(M.sum(1)[None])
+        else:
+            state = coils.state[first : first + len(M)]
+            runs, lengths = torch.unique_consecutive(state, return_counts=True)
+            for s, part in zip(runs.tolist(), M.split(lengths.tolist()), strict=True):
+                found.append(coils.maps[s, :, chunk].to(M) @ part.T)
+        first += len(M)
+    return torch.cat(found, dim=1)
+
+
+def _receiver_phasor(timeline: Timeline, spins: Spins) -> Tensor:
+    phase = timeline.receiver_phase.to(spins.T1.device)
+    return torch.polar(torch.ones_like(phase), -phase).to(spins.transmit.dtype)
+
+
+def _as_states(
+    sensitivities: Tensor | SensitivityStates | None, spins: Spins, timeline: Timeline
+) -> SensitivityStates | None:
+    if sensitivities is None:
+        return None
+    if isinstance(sensitivities, Tensor):
+        still = torch.zeros(timeline.n_samples, dtype=torch.int64)
+        sensitivities = SensitivityStates(sensitivities[None], still)
+    maps, state = sensitivities.maps, sensitivities.state
+    if maps.ndim != 3 or maps.shape[-1] != len(spins) or not maps.is_complex():
+        raise ValueError(
+            f"sensitivities must be complex (coil, spin) or (state, coil, spin) with {len(spins)} spins, but are "
+            f"{maps.dtype} of shape {tuple(maps.shape)}; were they made at the positions of these spins?"
+        )
+    if state.shape != (timeline.n_samples,) or bool(((state < 0) | (state >= len(maps))).any()):
+        raise ValueError(
+            f"SensitivityStates.state must name one of {len(maps)} maps for each of {timeline.n_samples} samples, but "
+            f"has shape {tuple(state.shape)}"
+        )
+    return sensitivities
