@@ -1,118 +1,157 @@
-"""A scan from phantom to raw data. Read this file first: it is the simulator's way on one page."""
+"""A scan from phantom to raw data. Read this file first: it is the simulator's way on about a page."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bloch.magnetisation.excited_object import excite
-from bloch.phantom import Phantom
+from bloch.excitation_window import check_in_view, is_selective, spins_of_slice
+from bloch.magnetisation.spins_of_phantom import spins_of
+from bloch.phantom import MapPhantom, Phantom
+from bloch.play import Progress, play, sample_times
 from bloch.rawfile import RawScan
-from bloch.receiver import correlated_noise, noise_covariance
-from bloch.receiver.measurement import ideal_image, measure, sensitivity_maps
+from bloch.receiver import Source, add_interference, noise_covariance_density, signal_factor
+from bloch.receiver.measurement import sensitivity_maps
+from bloch.reception import TRUTH, channel_gains, mean_signal_over_noise, thermal_noise
 from bloch.scanner import Scanner
-from bloch.sequence import Encoding, Line, Protocol, scan_plan
+from bloch.sequence import Encoding, Line, Protocol, Sequence, trajectory
+from bloch.truth import cartesian_image, encoded_maps
 
-TRUTH = {
-    "image": "complex (slice, z, y, x): one ideal coil, every line, no noise; equilibrium magnetisation of water = 1",
-    "sensitivity_maps": "complex (slice, coil, z, y, x): at the centres of the voxels, raw units",
-    "noise_covariance": "complex (coil, coil): half of E[n n^H] of one sample of the raw file, raw units squared",
-    "snr": "mean over the object of signal over noise of the real part: every line once, optimally combined",
-}
-"""What the raw file's side group holds; axes as the header's reconstruction space, slices in order of their index."""
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a scan is simulated with, apart from phantom, sequence and scanner.
+
+    Attributes:
+        noise: thermal noise, from first principles at this field, and a noise scan.
+        snr: of a voxel; scales the noise such that ``TRUTH["snr"]`` is this. None leaves it to physics.
+        variation: strength of what differs from scan to scan: texture of tissues, gains of the channels; 0 is none.
+        interference: what the coils hear of the surroundings.
+        concomitant: fields that Maxwell's equations add to gradients; they grow as 1/B0.
+        n_isochromats: in each pool; None for as many as the sequence needs, up to 64.
+        memory: that the simulation may take at once, bytes.
+    """
+
+    noise: bool = True
+    snr: float | None = None
+    variation: float = 1.0
+    interference: tuple[Source, ...] = ()
+    concomitant: bool = True
+    n_isochromats: int | None = None
+    memory: int = 2**30
+
+    def __post_init__(self) -> None:
+        if self.snr is not None and not (self.noise and 0 < self.snr < math.inf):
+            raise ValueError(f"the SNR must be a number above 0 and needs noise, but is {self.snr}, noise {self.noise}")
 
 
 def simulate(
-    phantom: Phantom,
-    protocol: Protocol,
+    phantom: Phantom | MapPhantom,
+    sequence: Sequence,
     scanner: Scanner,
-    encoding: Encoding,
     *,
-    snr: float | None = None,
+    conditions: Conditions | None = None,
     seed: int = 0,
-    variation: float = 1.0,
+    progress: Progress | None = None,
 ) -> RawScan:
-    """Scan a phantom.
+    """Play a sequence to a phantom: every isochromat precesses, relaxes and is turned as the Bloch equations have it.
 
-        y_c(k) = g_c Σ_r S_c(r) m(r) exp(iφ(r)) exp(−2πi k·r) ΔV + n_c(k)
+        y_c(t) = g_c Σ_r S_c(r) M+(r, t) ΔV / (V √N) + n_c(t)
 
-    scaled so that an orthonormal Fourier sum over the encoded matrix gives S m back. Object and coils live on a grid
-    finer than the encoded one: ringing and partial volume are as in life. Only the field of view is excited.
+    with the volume V and the number N of encoded voxels, so that an orthonormal Fourier sum over the encoded matrix gives
+    S M back. Every slice is simulated with the pulses that are meant for it, on the spins that its profile reaches.
 
     Args:
         phantom: the object; its voxel ``n // 2`` lies at the origin, its x, y, z run to the patient's L, P, S.
-        protocol: sequence, in closed form.
+        sequence: with its encoding.
         scanner: field and coils.
-        encoding: what is measured, and where.
-        snr: of a voxel, as ``TRUTH["snr"]`` defines it; None leaves out noise and noise scan.
+        conditions: noise, interference, accuracy.
         seed: the same seed gives the same data.
-        variation: strength of what differs from scan to scan: texture, smooth phase, gains of the channels; 0 is none.
+        progress: called with the share that is done.
 
     Returns:
         RawScan, with the truth.
 
     Raises:
-        ValueError: nothing of the phantom gives signal in the field of view, or the SNR is not positive.
+        ValueError: the sequence has no encoding or no readouts, or nothing of the phantom lies where it measures.
     """
-    if snr is not None and not 0 < snr < math.inf:
-        raise ValueError(f"the SNR must be a number above 0, but is {snr}; to leave out the noise pass None")
+    encoding, protocol, lines = _plan_of(sequence)
+    conditions = conditions or Conditions()
     generator = torch.Generator().manual_seed(seed)
-    excited = excite(phantom, protocol, scanner.B0, generator=generator, variation=variation)
-    gains = _channel_gains(scanner.array.n_coils, variation=variation, generator=generator)
-    gain = gains.reshape(-1, 1, 1, 1)
-    image, maps = ideal_image(excited, encoding).cpu(), gain * sensitivity_maps(scanner, encoding)
-    covariance = gains.unsqueeze(1) * noise_covariance(scanner.array, scanner.B0) * gains.conj()
-    # Oversampling widens the receiver's band: more noise in a sample, the same noise in the image.
-    signal = _mean_signal_over_noise(image, maps, covariance) * math.sqrt(encoding.oversampling)
-    covariance = covariance * (0.0 if snr is None else (signal / snr) ** 2)
-    lines = scan_plan(encoding)
-    samples = _read_out(gain * measure(excited, scanner, encoding).cpu(), lines)
-    noise_scan = torch.zeros(0, *samples.shape[1:])
-    if snr is not None:
-        n_noise, n_samples = encoding.noise_readouts, encoding.n_samples
-        noise = _noise(covariance, n_readouts=n_noise + len(lines), n_samples=n_samples, generator=generator)
-        noise_scan, samples = noise[:n_noise], samples + noise[n_noise:]
-    truth = {
-        "image": image.to(torch.complex64).numpy(),
-        "sensitivity_maps": maps.to(torch.complex64).numpy(),
-        "noise_covariance": covariance.numpy(),
-        "snr": np.array(np.inf if snr is None else snr),
-    }
-    measured, noise_only = (s.to(torch.complex64).numpy() for s in (samples, noise_scan))
-    return RawScan(encoding, protocol, scanner.B0, lines, measured, noise_only, truth, TRUTH)
+    texture = generator if conditions.variation > 0 else None
+    spins = spins_of(phantom, scanner.B0, generator=texture, texture=conditions.variation)
+    check_in_view(spins, encoding)
+    selective = is_selective(sequence)
+    slices = [
+        spins_of_slice(spins, encoding, s, selective=selective, is_cylinder=phantom.matrix[0] == 1)
+        for s in range(len(encoding.centres))
+    ]
+    scale = math.prod(encoding.voxel_size) * math.sqrt(math.prod(encoding.matrix))
+    signals = play(slices, sequence, scanner, motion=phantom.motion, conditions=conditions, progress=progress) / scale
+    gains = channel_gains(scanner.array.n_coils, variation=conditions.variation, generator=generator)
+    maps = gains.reshape(-1, 1, 1, 1) * sensitivity_maps(scanner, encoding)
+    truth = encoded_maps(slices, encoding) | {"sensitivity_maps": maps.to(torch.complex64).numpy()}
+    image = cartesian_image(signals[:, -1], lines, encoding)
+    if image is None:  # the mean of the object is known from the centre of k-space, and its shape from its protons
+        mean = float(signals[:, -1].abs().max()) * scale / sum(float(s.equilibrium.sum()) for s in slices[:1])
+        image = mean * torch.from_numpy(truth["proton_density"]).to(torch.complex128)
+    else:
+        truth["image"] = image.to(torch.complex64).numpy()
+    Psi = noise_covariance_density(scanner.array, scanner.B0) / (signal_factor(scanner.B0) * scale) ** 2
+    Psi = gains.unsqueeze(1) * Psi * gains.conj() / encoding.sample_time
+    snr = mean_signal_over_noise(image, maps, Psi) * math.sqrt(encoding.oversampling)
+    if conditions.snr is not None:
+        Psi, snr = Psi * (snr / conditions.snr) ** 2, conditions.snr
+    truth["noise_covariance"] = Psi.numpy()
+    truth["snr"] = np.array(snr if conditions.noise else np.inf)
+    times = sample_times(sequence)
+    noise, samples = _record(gains.unsqueeze(1) * signals[:, :-1], Psi, times, encoding, conditions, generator)
+    n_sensing = samples.shape[1] - scanner.array.n_coils
+    path = None if encoding.trajectory in ("cartesian", "epi") else trajectory(sequence).astype(np.float32)
+    return RawScan(
+        encoding, protocol, scanner.B0, lines, samples, noise, truth, TRUTH, times[:, 0].numpy(), path, n_sensing
+    )
 
 
-def _read_out(kspace: Tensor, lines: tuple[Line, ...]) -> Tensor:
-    """The planned lines of (slice, coil, kz, ky, sample), as they are read: (readout, coil, sample)."""
-    rows = [kspace[line.slice, :, line.kz, line.ky] for line in lines]
-    return torch.stack([row.flip(-1) if line.is_reversed else row for row, line in zip(rows, lines, strict=True)])
-
-
-def _channel_gains(n_coils: int, *, variation: float, generator: torch.Generator) -> Tensor:
-    """Amplifiers and cables: signal and noise of a channel share a gain and a phase. Complex128 (coil,)."""
-    z = torch.randn(2, n_coils, dtype=torch.float64, generator=generator)
-    return torch.polar((0.15 * variation * z[0]).exp(), math.pi * variation * z[1])
-
-
-def _mean_signal_over_noise(image: Tensor, maps: Tensor, covariance: Tensor) -> float:
-    """Mean of |m| √(Sᴴ Ψ⁻¹ S) over the object. Source: Roemer et al., Magn Reson Med 16:192 (1990), eq. 32."""
-    magnitude = image.abs()
-    inside = magnitude > 0.1 * magnitude.max()
-    if not magnitude.max() > 0:
+def _plan_of(sequence: Sequence) -> tuple[Encoding, Protocol, tuple[Line, ...]]:
+    """What a raw file needs to know of a sequence."""
+    readouts = [b.readout for b in sequence.blocks if b.readout is not None]
+    lines = tuple(r.label for r in readouts if r.label is not None)
+    if sequence.encoding is None or sequence.protocol is None or not readouts or len(lines) < len(readouts):
         raise ValueError(
-            "nothing of the phantom gives signal in the field of view; check the slices' centres and directions, and "
-            "that the inversion time does not null everything"
+            f"a scan needs to know what it measures: the sequence has {len(readouts)} readouts, {len(lines)} of them "
+            f"with a label, encoding: {sequence.encoding is not None}, protocol: {sequence.protocol is not None}. "
+            "Build it with bloch.sequence's builders, or give a read file its encoding and labels"
         )
-    S = maps.to(torch.complex128).movedim(1, 0)  # (coil, slice, z, y, x)
-    whitened = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), S.flatten(1), upper=False)
-    sensitivity = whitened.abs().square().sum(0).sqrt().reshape(magnitude.shape)
-    return float((magnitude * sensitivity)[inside].mean())
+    lengths = sorted({r.n_samples for r in readouts})
+    if len(lengths) > 1:
+        raise ValueError(f"all readouts of a scan need the same number of samples, but they have {lengths}")
+    return sequence.encoding, sequence.protocol, lines
 
 
-def _noise(covariance: Tensor, *, n_readouts: int, n_samples: int, generator: torch.Generator) -> Tensor:
-    """Complex128 (readout, coil, sample)."""
-    noise = correlated_noise(covariance, n_readouts * n_samples, generator=generator)
-    return noise.reshape(len(covariance), n_readouts, n_samples).movedim(1, 0)
+def _record(
+    signals: Tensor, Psi: Tensor, times: Tensor, encoding: Encoding, conditions: Conditions, generator: torch.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add noise and interference: noise scan and samples, complex64 (readout, coil, sample)."""
+    n_noise = encoding.noise_readouts if conditions.noise else 0
+    shape = (n_noise + len(signals), signals.shape[2])
+    silence = torch.zeros(n_noise, *signals.shape[1:], dtype=signals.dtype)
+    heard = torch.cat((silence, signals)).to(torch.complex128)
+    if conditions.noise:
+        heard = heard + thermal_noise(Psi, shape, generator=generator)
+    if conditions.interference:
+        before = times[:1] - (torch.arange(n_noise, 0, -1, dtype=torch.float64) * 0.1).unsqueeze(1)  # s
+        level = Psi.diagonal().real.sqrt()
+        heard = add_interference(
+            heard.movedim(1, 0),
+            conditions.interference,
+            torch.cat((before, times)),
+            noise_level=level,
+            generator=generator,
+        ).movedim(0, 1)
+    found = heard.to(torch.complex64).numpy()
+    return found[:n_noise], found[n_noise:]

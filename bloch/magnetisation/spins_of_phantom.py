@@ -77,7 +77,7 @@ def _spectrum(
     times = (tissue.T1 * factor_T1, tissue.T2 * factor_T2, R2_prime)
     return [
         _pool(phantom, inside, equilibrium=amount * peak.amplitude, times=times, shift=peak.shift, B0=B0)
-        for peak in tissue.spectrum
+        for peak in tissue.chemical_shift
     ]
 
 

@@ -1,0 +1,149 @@
+"""Play a sequence to the spins of its slices, and hand on what coils would hear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol as Interface
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bloch.excitation_window import sequence_of_slice
+from bloch.magnetisation.isochromats import SensitivityStates, acquire
+from bloch.magnetisation.moving import moved
+from bloch.magnetisation.spins import Spins
+from bloch.magnetisation.sufficiency import isochromats_needed
+from bloch.magnetisation.timeline import Timeline, timeline
+from bloch.phantom import RespiratoryMotion, RigidMotion
+from bloch.receiver import sensitivities
+from bloch.scanner import Scanner
+from bloch.sequence import Encoding, Sequence, trajectory
+
+MOST_ISOCHROMATS = 64
+"""In a pool, unless more are asked for."""
+
+MOST_POSES = 24
+"""Poses in which a moving object's sensitivities are computed."""
+
+Progress = Callable[[float], None]
+
+
+class Accuracy(Interface):
+    """What :func:`play` reads of the conditions of a scan."""
+
+    concomitant: bool
+    n_isochromats: int | None
+    memory: int
+
+
+def play(
+    slices: list[Spins],
+    sequence: Sequence,
+    scanner: Scanner,
+    *,
+    motion: RigidMotion | RespiratoryMotion | None,
+    conditions: Accuracy,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Signals of all readouts.
+
+        y_c(t) = Σ_r S_c(r) M+(r, t) exp(−iφ_receiver) exp(+2πi k(t)·r_slice)
+
+    The last factor puts the slice's centre at the origin of the image, as a scanner's receiver does.
+
+    Args:
+        slices: spins of each slice.
+        sequence: with its encoding.
+        scanner: field and coils.
+        motion: of the phantom.
+        conditions: accuracy and memory.
+        progress: called with the share that is done.
+
+    Returns:
+        Complex128 ``(readout, coil + 1, sample)``; the last channel is an ideal coil of sensitivity 1.
+    """
+    encoding = sequence.encoding
+    if encoding is None:
+        raise ValueError("a sequence without an encoding cannot be played to slices; give it one")
+    played = []
+    for s, spins in enumerate(slices):
+        steps = timeline(sequence_of_slice(sequence, s), concomitant=conditions.concomitant)
+        if motion is not None:
+            steps = moved(steps, motion)
+        n = conditions.n_isochromats or min(isochromats_needed(spins, steps), MOST_ISOCHROMATS)
+        heard = acquire(
+            spins,
+            steps,
+            sensitivities=_sensitivities(spins, steps, scanner, motion),
+            n_isochromats=n,
+            memory=conditions.memory,
+            B0=scanner.B0,
+            B0_direction=scanner.B0_direction,
+            progress=None if progress is None else lambda part, s=s: progress((s + part) / len(slices)),
+        )
+        played.append(heard.cpu().to(torch.complex128))
+    return _in_order(played, sequence) * _recentred(sequence, encoding).unsqueeze(1)
+
+
+def sample_times(sequence: Sequence) -> Tensor:
+    """When every sample is taken, from the start of the scan, float64 ``(readout, sample)``, s."""
+    starts = np.cumsum([0.0] + [b.duration for b in sequence.blocks])
+    times = [
+        start + b.readout.delay + (np.arange(b.readout.n_samples) + 0.5) * b.readout.dwell
+        for start, b in zip(starts[:-1], sequence.blocks, strict=True)
+        if b.readout is not None
+    ]
+    return torch.from_numpy(np.stack(times))
+
+
+def _sensitivities(
+    spins: Spins, steps: Timeline, scanner: Scanner, motion: RigidMotion | RespiratoryMotion | None
+) -> Tensor | SensitivityStates:
+    """Of the coils and, last, of an ideal one: (coil + 1, spin), for each pose of what moves."""
+
+    def at(position: Tensor) -> Tensor:
+        S = sensitivities(scanner.array, position, B0_direction=scanner.B0_direction)
+        return torch.cat((S, torch.ones_like(S[:1])))
+
+    if motion is None:
+        return at(spins.position)
+    times = steps.sample_time
+    borders = torch.linspace(float(times[0]), float(times[-1]) + 1e-9, MOST_POSES + 1, dtype=torch.float64)
+    middle = (borders[1:] + borders[:-1]) / 2
+    state = (torch.searchsorted(borders, times, right=True) - 1).clamp(0, MOST_POSES - 1)
+    return SensitivityStates(torch.stack([at(pose) for pose in _poses(spins, motion, middle)]), state)
+
+
+def _poses(spins: Spins, motion: RigidMotion | RespiratoryMotion, times: Tensor) -> list[Tensor]:
+    """Places of the spins at some times, each (spin, 3)."""
+    rest = spins.position
+    if isinstance(motion, RespiratoryMotion):
+        way = torch.zeros_like(rest) if spins.displacement is None else spins.displacement
+        return [rest + way * float(amplitude) for amplitude in motion.at(times)]
+    return [rest @ R.T.to(rest) + d.to(rest) for R, d in zip(*motion.at(times), strict=True)]
+
+
+def _in_order(played: list[Tensor], sequence: Sequence) -> Tensor:
+    """Readouts of the slices, each (coil, sample of all its readouts), in the sequence's order."""
+    owner = [b.slice for b in sequence.blocks if b.readout is not None]
+    n_samples = next(b.readout.n_samples for b in sequence.blocks if b.readout is not None)
+    cut = [heard.reshape(len(heard), -1, n_samples) for heard in played]
+    taken = [0] * len(played)
+    rows = []
+    for s in owner:
+        s = 0 if s is None else s
+        rows.append(cut[s][:, taken[s]])
+        taken[s] += 1
+    return torch.stack(rows)
+
+
+def _recentred(sequence: Sequence, encoding: Encoding) -> Tensor:
+    """exp(2πi k·r) for the centre r of the readout's slice, complex128 (readout, sample)."""
+    k = torch.from_numpy(trajectory(sequence))  # (readout, sample, xyz)
+    if encoding.matrix[0] == 1:
+        k = k * torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64)  # a slice's own place is its pulse's business
+    owner = [b.slice or 0 for b in sequence.blocks if b.readout is not None]
+    centres = torch.from_numpy(encoding.centres[owner] @ encoding.directions[::-1].T)  # (readout, xyz), logical
+    turns = torch.einsum("rsa,ra->rs", k.double(), centres)
+    return torch.polar(torch.ones_like(turns), 2 * torch.pi * turns)
