@@ -91,8 +91,8 @@ def transverse_relaxation_times(fit: RelaxationFit, B0: float) -> tuple[float, f
         T2 and T2*, s. T2* is that of one resonance in a homogeneous magnet: without the chemical shift between the
         peaks of fat, and without the field's own inhomogeneity.
 
-    Source: Cox & Gowland, Magn Reson Med 64:1140 (2010), finds R2 of brain linear in B0 from 1.5 to 7 T; Peters et al.,
-        Magn Reson Imaging 25:748 (2007), finds R2* so.
+    Source: Cox & Gowland, Magn Reson Med (2010, PMID 20593370), T2 of brain at 1.5, 3 and 7 T; Peters et al., Magn
+        Reson Imaging 25:748 (2007), finds R2* linear in B0.
     """
     R2 = fit.R2[0] + fit.R2[1] * B0
     return 1 / R2, 1 / (R2 + fit.R2_prime_per_T * B0)
