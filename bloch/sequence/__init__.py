@@ -1,8 +1,15 @@
-"""Sequences: events, encodings, protocols and their closed-form signals."""
+"""Sequences: events, builders for every family, their timing, their trajectory, and Pulseq files.
 
+The signals in closed form are in ``bloch.sequence.signal_equations``.
+"""
+
+from bloch.sequence.echo_train import TrainDesign
 from bloch.sequence.encoding import TRANSAXIAL, Encoding, Line, scan_plan
 from bloch.sequence.events import Block, Gradient, Readout, RFPulse, block, hard_pulse, trapezoid
+from bloch.sequence.gradient_echo import Spoiling, gradient_echo
 from bloch.sequence.protocol import Protocol, inversion_time_of_null, random_protocol
+from bloch.sequence.pulses import HARD_PULSE, PulseDesign, sinc_pulse
+from bloch.sequence.readings import Reading, Readings, cartesian_readings
 from bloch.sequence.sampling import (
     SamplingPattern,
     central_block,
@@ -12,38 +19,45 @@ from bloch.sequence.sampling import (
     variable_density,
 )
 from bloch.sequence.sequence import Sequence
-from bloch.sequence.signal_equations import (
-    balanced_steady_state,
-    inversion_recovery,
-    spin_echo,
-    spoiled_gradient_echo,
-    turbo_spin_echo,
-)
+from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
+from bloch.sequence.timing import check
+from bloch.sequence.trajectory import trajectory
+from bloch.sequence.view_order import centric, linear
 
 __all__ = [
+    "HARD_PULSE",
     "TRANSAXIAL",
     "Block",
     "Encoding",
     "Gradient",
     "Line",
     "Protocol",
+    "PulseDesign",
     "RFPulse",
+    "Reading",
+    "Readings",
     "Readout",
     "SamplingPattern",
     "Sequence",
-    "balanced_steady_state",
+    "Spoiling",
+    "TrainDesign",
     "block",
+    "cartesian_readings",
     "central_block",
+    "centric",
+    "check",
     "equispaced",
     "fully_sampled",
+    "gradient_echo",
     "hard_pulse",
-    "inversion_recovery",
     "inversion_time_of_null",
+    "linear",
     "partial_fourier",
     "random_protocol",
     "scan_plan",
+    "sinc_pulse",
     "spin_echo",
-    "spoiled_gradient_echo",
+    "trajectory",
     "trapezoid",
     "turbo_spin_echo",
     "variable_density",

@@ -129,7 +129,8 @@ class Block:
     def __post_init__(self) -> None:
         if not self.last_end <= self.duration * (1 + 1e-9) + 1e-12:
             raise ValueError(
-                f"a block of {self.duration:.6g} s holds an event that ends at {self.last_end:.6g} s; lengthen the block"
+                f"a block of {self.duration:.6g} s holds an event that ends at {self.last_end:.6g} s; lengthen the "
+                "block"
             )
 
     @property

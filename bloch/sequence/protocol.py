@@ -10,7 +10,16 @@ import torch
 
 from bloch.tissue import Tissue, tissues_at
 
-SequenceName = Literal["spin_echo", "turbo_spin_echo", "inversion_recovery", "spoiled_gradient_echo"]
+SequenceName = Literal[
+    "spin_echo",
+    "turbo_spin_echo",
+    "inversion_recovery",
+    "spoiled_gradient_echo",
+    "multi_echo_gradient_echo",
+    "balanced_ssfp",
+    "mprage",
+    "echo_planar",
+]
 
 
 @dataclass(frozen=True)
@@ -18,8 +27,7 @@ class Protocol:
     """What the operator sets at the console.
 
     Attributes:
-        name: which sequence, one of ``spin_echo``, ``turbo_spin_echo``, ``inversion_recovery``,
-            ``spoiled_gradient_echo``.
+        name: which sequence, one of ``SequenceName``; an inversion recovery with an echo train is a FLAIR.
         echo_time: s; of a turbo spin echo the effective one.
         repetition_time: s.
         inversion_time: s, or None.
@@ -27,6 +35,8 @@ class Protocol:
         echo_train_length: echoes per excitation, 1 without a train.
         echo_spacing: s between echoes of a train, or None.
         fat_suppressed: fat and marrow give a tenth of their signal.
+        echo_times: of every contrast, s; empty where ``echo_time`` is the only one.
+        refocusing_angles: of every echo of a train, rad; empty without refocusing pulses.
     """
 
     name: SequenceName
@@ -37,6 +47,8 @@ class Protocol:
     echo_train_length: int = 1
     echo_spacing: float | None = None
     fat_suppressed: bool = False
+    echo_times: tuple[float, ...] = ()
+    refocusing_angles: tuple[float, ...] = ()
 
 
 def random_protocol(generator: torch.Generator, B0: float) -> Protocol:

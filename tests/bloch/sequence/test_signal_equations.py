@@ -7,15 +7,8 @@ import math
 import pytest
 import torch
 
-from bloch.sequence import (
-    Protocol,
-    inversion_recovery,
-    inversion_time_of_null,
-    random_protocol,
-    spin_echo,
-    spoiled_gradient_echo,
-    turbo_spin_echo,
-)
+from bloch.sequence import Protocol, inversion_time_of_null, random_protocol
+from bloch.sequence.signal_equations import inversion_recovery, spin_echo, spoiled_gradient_echo, turbo_spin_echo
 
 PD, T1, T2 = 0.8, 0.6, 0.09
 

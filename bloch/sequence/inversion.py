@@ -1,0 +1,70 @@
+"""Inversion before a shot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bloch.scanner import Scanner
+from bloch.sequence.encoding import Encoding
+from bloch.sequence.events import Block
+from bloch.sequence.gradients import LobeTiming, along_z, longest_lobe, moment_block
+from bloch.sequence.pulses import PulseDesign, SelectedPulse, pulse_block, selected_pulse
+from bloch.sequence.repetition import place, time_left
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """An inversion pulse, a spoiler and the wait until the excitation.
+
+    Attributes:
+        pulse: the inversion.
+        spoiler: its moment on z, 1/m.
+        timing: of the spoiler.
+        wait: s.
+    """
+
+    pulse: SelectedPulse
+    spoiler: float
+    timing: LobeTiming
+    wait: float
+
+    @property
+    def duration(self) -> float:
+        """From the start of the pulse's block to the start of the excitation's, s."""
+        return self.pulse.block.duration + self.timing.duration + self.wait
+
+    def blocks(self, encoding: Encoding, *, slice: int) -> list[Block]:
+        """As they are played for one slice."""
+        spoiler = moment_block(along_z(self.spoiler), self.timing, fill=self.wait)
+        return [pulse_block(self.pulse, encoding, slice=slice), *place([spoiler], slice=slice)]
+
+
+def inversion(
+    excitation: SelectedPulse, encoding: Encoding, scanner: Scanner, *, inversion_time: float, design: PulseDesign,
+    cycles: float = 4.0,
+) -> Inversion:  # fmt: skip
+    """An inversion whose centre lies the inversion time before that of the excitation.
+
+    Args:
+        excitation: the pulse that follows.
+        encoding: slices.
+        scanner: limits.
+        inversion_time: s.
+        design: of the inversion pulse.
+        cycles: turns of the phase across a voxel's thickness that the spoiler makes.
+
+    Returns:
+        Inversion.
+
+    Raises:
+        ValueError: the inversion time is too short.
+    """
+    pulse = selected_pulse(math.pi, encoding, scanner, design=design, use="inversion")
+    moment = cycles / encoding.voxel_size[0]
+    timing = longest_lobe(np.array([moment]), scanner)
+    shortest = pulse.tail + timing.duration + excitation.centre
+    wait = time_left("inversion time", inversion_time, shortest, raster=scanner.gradient_raster)
+    return Inversion(pulse, moment, timing, wait)
