@@ -17,8 +17,8 @@ HEAD_CONDUCTIVITY = 0.4
 matter 0.19, 0.51, 0.59; white matter 0.12, 0.29, 0.34; muscle 0.56, 0.69, 0.72; cerebrospinal fluid 2.0, 2.1, 2.1.
 Source: Gabriel, Lau and Gabriel, Phys Med Biol 41:2271 (1996), four-term Cole–Cole model."""
 
-_DEGREE = 10
-"""Harmonic polynomials up to this degree carry the surface charges; converged to 1e-5 for loops 3 cm away."""
+_DEGREE = 8
+"""Harmonic polynomials up to this degree carry the surface charges; converged to 1e-4 for loops 3 cm away."""
 
 _CHUNK = 8192
 
@@ -150,6 +150,9 @@ def _harmonic_gradients(r: Tensor, degree: int) -> Tensor:
         for part, n_angles in ((torch.real, power + 1), (torch.imag, power)):
             alpha = math.pi * torch.arange(n_angles, dtype=torch.float64) / n_angles
             u = torch.stack((alpha.cos(), alpha.sin(), 1j * torch.ones_like(alpha)), dim=-1)
-            slope = power * (u @ r.T.to(u)) ** (power - 1)
+            base = u @ r.T.to(u)
+            slope = power * torch.ones_like(base)
+            for _ in range(power - 1):  # many times faster than a complex power
+                slope = slope * base
             gradients.append(part(slope.unsqueeze(1) * u.unsqueeze(-1)))
     return torch.cat(gradients)
