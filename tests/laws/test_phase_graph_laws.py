@@ -22,7 +22,7 @@ from bloch.magnetisation.phase_graph_gradient_echo import (
     spoiled_train,
 )
 from bloch.magnetisation.phase_graph_pulses import Diffusion
-from bloch.sequence import balanced_steady_state, spoiled_gradient_echo
+from bloch.sequence.signal_equations import balanced_steady_state, spoiled_gradient_echo
 
 T1, T2, B1 = 0.63, 0.087, 0.83
 RIGHT = math.pi / 2
