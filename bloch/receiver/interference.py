@@ -47,7 +47,7 @@ def interference_at(sources: tuple[Source, ...], times: Tensor) -> Tensor:
     _warn_of_aliases(sources, t)
     total = torch.zeros(channels.pop(), *t.shape, dtype=torch.complex128, device=t.device)
     for source in sources:
-        wave = _line(source, t) if isinstance(source, NarrowBand) else _coloured_noise(source, t)
+        wave = _line(source, t) if isinstance(source, NarrowBand) else _coloured_noise(source, _heard_at(source, t))
         total += source.coupling.to(total).reshape(-1, 1, 1) * wave
     return total
 
@@ -95,6 +95,11 @@ def _line(source: NarrowBand, t: Tensor) -> Tensor:
         turns = turns + deviation / (2 * math.pi * wobble) * (2 * math.pi * wobble * t).sin()
     envelope = math.sqrt(2 / (1 + 0.5 * depth**2)) * (1 + depth * (2 * math.pi * rate * t).cos())
     return torch.polar(envelope, -2 * math.pi * turns - source.phase)
+
+
+def _heard_at(source: BroadBand, t: Tensor) -> Tensor:
+    """When what a channel hears at t was sent: (1 or channel, readout, sample)."""
+    return t.unsqueeze(0) if source.delay is None else t - source.delay.to(t).reshape(-1, 1, 1)
 
 
 def _coloured_noise(source: BroadBand, t: Tensor) -> Tensor:

@@ -48,16 +48,23 @@ class BroadBand:
         frequency: centre of the spectrum above the receiver's, Hz.
         width: full width at half maximum, Hz; above the receiver's bandwidth it is white.
         seed: of the waveform.
+        delay: by which each channel hears it late ``(channel,)``, s, or None for all at once. A tuned coil delays by
+            2Q/ω0, some µs at low field: enough that one factor between two channels no longer fits the whole band.
     """
 
     coupling: Tensor
     frequency: float = 0.0
     width: float = 10e3
     seed: int = 0
+    delay: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not self.width > 0:
             raise ValueError(f"the width of a broad-band source must be above 0 Hz, but is {self.width}")
+        if self.delay is not None and self.delay.shape != self.coupling.shape:
+            raise ValueError(
+                f"a delay needs an entry for each channel: {tuple(self.coupling.shape)}, not {tuple(self.delay.shape)}"
+            )
 
 
 Source = NarrowBand | BroadBand

@@ -20,8 +20,9 @@ BODY_TEMPERATURE = 310.0
 CROSSOVER_FIELD = 0.2
 """Field strength at which a head-sized coil hears as much noise from the head as from its own copper, T.
 
-The model's one free parameter. An order of magnitude, not a constant of nature: it depends on the coil. Source: Hoult
-and Lauterbur, J Magn Reson 34:425 (1979); Marques, Simonis and Webb, J Magn Reson Imaging 49:1528 (2019).
+The model's one free parameter. An order of magnitude, not a constant of nature: it depends on the coil, and is 1 T for
+a loop of 3 cm. Source: Hoult and Lauterbur, J Magn Reson 34:425 (1979); Marques, Simonis and Webb, J Magn Reson Imaging
+49:1528 (2019); small loops: Kumar, Edelstein and Bottomley, Magn Reson Med 61:1201 (2009), abstract.
 """
 
 

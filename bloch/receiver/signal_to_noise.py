@@ -101,6 +101,9 @@ def voxel_snr(
     over the standard deviation of the real part, as in images in SNR units. It depends on bandwidth and samples by the
     time of listening N n_averages / BW alone.
 
+    Quasi-static: wavelength effects are left out, which full-wave models of the body find small up to 3 T (exponent of
+    B0 0.96 ± 0.07 from 0.55 to 3 T) and large beyond (1.86 ± 0.25 from 5 to 14 T).
+
     Args:
         sensitivity: S, complex ``(coil, ...)``, T/A, of :func:`bloch.receiver.sensitivities`.
         covariance_density: Ψ, ``(coil, coil)``, V²/Hz, of :func:`bloch.receiver.noise_covariance_density`.
@@ -111,7 +114,8 @@ def voxel_snr(
     Returns:
         Float64 ``(...)``, dimensionless.
 
-    Source: Roemer et al., Magn Reson Med 16:192 (1990), eq. 32; Hoult and Richards, J Magn Reson 24:71 (1976).
+    Source: Roemer et al., Magn Reson Med 16:192 (1990), eq. 32; Hoult and Richards, J Magn Reson 24:71 (1976); limits:
+    Wang et al., Magn Reson Med (2025), doi 10.1002/mrm.70202, abstract.
     """
     S = sensitivity.to(torch.complex128)
     L = torch.linalg.cholesky(covariance_density.to(S))

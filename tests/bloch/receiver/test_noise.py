@@ -65,6 +65,13 @@ def test_snr_grows_with_seven_quarters_of_B0_in_copper_and_linearly_in_the_patie
     assert sample_noise_fraction(CROSSOVER_FIELD) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(("B0", "published"), [(1.0, 3.0), (1.5, 1.9), (3.0, 0.8), (7.0, 0.2), (9.4, 0.1)])
+def test_share_of_the_copper_follows_published_noise_figures_of_a_loop(B0: float, published: float) -> None:
+    """Coil noise figures in dB of 3 cm wire loops: Kumar, Edelstein and Bottomley, Magn Reson Med 61:1201 (2009)."""
+    figure = -10 * math.log10(sample_noise_fraction(B0, crossover_field=1.0))
+    assert figure == pytest.approx(published, abs=0.06)
+
+
 ARRAYS = [volume_coil(), solenoid(), birdcage(), loop_array(1), loop_array(8), loop_array(12), helmet_array(9)]
 
 
