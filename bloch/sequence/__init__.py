@@ -3,12 +3,17 @@
 The signals in closed form are in ``bloch.sequence.signal_equations``.
 """
 
+from bloch.sequence.balanced_ssfp import balanced_ssfp
+from bloch.sequence.echo_planar import echo_planar, echo_planar_readings, spin_echo_planar
 from bloch.sequence.echo_train import TrainDesign
 from bloch.sequence.encoding import TRANSAXIAL, Encoding, Line, scan_plan
 from bloch.sequence.events import Block, Gradient, Readout, RFPulse, block, hard_pulse, trapezoid
 from bloch.sequence.gradient_echo import Spoiling, gradient_echo
+from bloch.sequence.mprage import mprage
+from bloch.sequence.multi_echo import multi_echo_gradient_echo, multi_echo_readings
 from bloch.sequence.protocol import Protocol, inversion_time_of_null, random_protocol
 from bloch.sequence.pulses import HARD_PULSE, PulseDesign, sinc_pulse
+from bloch.sequence.radial import GOLDEN_ANGLE, koosh_ball_readings, radial_readings
 from bloch.sequence.readings import Reading, Readings, cartesian_readings
 from bloch.sequence.sampling import (
     SamplingPattern,
@@ -20,11 +25,13 @@ from bloch.sequence.sampling import (
 )
 from bloch.sequence.sequence import Sequence
 from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
+from bloch.sequence.spiral import spiral_readings
 from bloch.sequence.timing import check
 from bloch.sequence.trajectory import trajectory
 from bloch.sequence.view_order import centric, linear
 
 __all__ = [
+    "GOLDEN_ANGLE",
     "HARD_PULSE",
     "TRANSAXIAL",
     "Block",
@@ -41,22 +48,32 @@ __all__ = [
     "Sequence",
     "Spoiling",
     "TrainDesign",
+    "balanced_ssfp",
     "block",
     "cartesian_readings",
     "central_block",
     "centric",
     "check",
+    "echo_planar",
+    "echo_planar_readings",
     "equispaced",
     "fully_sampled",
     "gradient_echo",
     "hard_pulse",
     "inversion_time_of_null",
+    "koosh_ball_readings",
     "linear",
+    "mprage",
+    "multi_echo_gradient_echo",
+    "multi_echo_readings",
     "partial_fourier",
+    "radial_readings",
     "random_protocol",
     "scan_plan",
     "sinc_pulse",
     "spin_echo",
+    "spin_echo_planar",
+    "spiral_readings",
     "trajectory",
     "trapezoid",
     "turbo_spin_echo",

@@ -155,5 +155,6 @@ def play_train(train: EchoTrain, echoes: Train, *, slice: int, shot: int, silent
         )
         mute = silent or reading is None
         blocks.append(pulse_block(pulse, train.encoding, slice=slice, phase=math.pi / 2))
-        blocks += place(around, slice=slice, phase=math.pi / 2, shot=shot, segment=segment, silent=mute)
+        number = segment if len(echoes) > 1 else None  # a lone echo may be a train of its own (echo-planar)
+        blocks += place(around, slice=slice, phase=math.pi / 2, shot=shot, segment=number, silent=mute)
     return blocks

@@ -44,7 +44,7 @@ class Inversion:
 
 def inversion(
     excitation: SelectedPulse, encoding: Encoding, scanner: Scanner, *, inversion_time: float, design: PulseDesign,
-    cycles: float = 4.0,
+    cycles: float = 4.0, later: float = 0.0,
 ) -> Inversion:  # fmt: skip
     """An inversion whose centre lies the inversion time before that of the excitation.
 
@@ -55,6 +55,7 @@ def inversion(
         inversion_time: s.
         design: of the inversion pulse.
         cycles: turns of the phase across a voxel's thickness that the spoiler makes.
+        later: the inversion time counts to a pulse this long after the excitation that follows, s.
 
     Returns:
         Inversion.
@@ -65,6 +66,6 @@ def inversion(
     pulse = selected_pulse(math.pi, encoding, scanner, design=design, use="inversion")
     moment = cycles / encoding.voxel_size[0]
     timing = longest_lobe(np.array([moment]), scanner)
-    shortest = pulse.tail + timing.duration + excitation.centre
+    shortest = pulse.tail + timing.duration + excitation.centre + later
     wait = time_left("inversion time", inversion_time, shortest, raster=scanner.gradient_raster)
     return Inversion(pulse, moment, timing, wait)

@@ -10,7 +10,7 @@ from bloch.scanner import Scanner
 from bloch.sequence.encoding import Encoding, TrajectoryName
 from bloch.sequence.events import Block
 from bloch.sequence.gradients import on_raster
-from bloch.sequence.protocol import Protocol
+from bloch.sequence.protocol import Protocol, SequenceName
 from bloch.sequence.sequence import Sequence
 from bloch.sequence.timing import check
 
@@ -147,3 +147,19 @@ def checked_sequence(
     sequence = Sequence(blocks, protocol, replace(encoding, trajectory=trajectory))
     check(sequence, scanner)
     return sequence
+
+
+def renamed(sequence: Sequence, name: SequenceName, *, echo_times: tuple[float, ...] = ()) -> Sequence:
+    """The sequence under the name of its family.
+
+    Args:
+        sequence: from another builder.
+        name: of the family.
+        echo_times: of every contrast, s.
+
+    Returns:
+        Sequence.
+    """
+    if sequence.protocol is None:
+        return sequence
+    return replace(sequence, protocol=replace(sequence.protocol, name=name, echo_times=echo_times))

@@ -1,0 +1,108 @@
+"""MPRAGE: an inversion and a train of spoiled gradient echoes through a slab."""
+
+from __future__ import annotations
+
+from bloch.scanner import Scanner
+from bloch.sequence.encoding import Encoding
+from bloch.sequence.events import Block
+from bloch.sequence.gradient_echo import SPOILING, Spoiling, gradient_echo_kernel, play_gradient_echo
+from bloch.sequence.inversion import inversion
+from bloch.sequence.protocol import Protocol
+from bloch.sequence.pulses import HARD_PULSE, PulseDesign, selected_pulse
+from bloch.sequence.readings import cartesian_readings
+from bloch.sequence.repetition import checked_sequence, repeat_shots, time_left
+from bloch.sequence.sequence import Sequence
+from bloch.sequence.view_order import ViewOrder, centric, linear, trains
+
+
+def mprage(  # noqa: PLR0913  # what an operator sets
+    encoding: Encoding,
+    scanner: Scanner,
+    *,
+    inversion_time: float,
+    repetition_time: float,
+    echo_spacing: float,
+    flip_angle: float,
+    echo_time: float | None = None,
+    train_length: int | None = None,
+    order: ViewOrder = linear,
+    pulse: PulseDesign = HARD_PULSE,
+    inversion_pulse: PulseDesign = HARD_PULSE,
+    spoiling: Spoiling = SPOILING,
+) -> Sequence:
+    """Magnetisation-prepared rapid gradient echo.
+
+    Args:
+        encoding: what is measured; usually one slab.
+        scanner: limits.
+        inversion_time: from the centre of the inversion to that of the pulse whose echo reads k = 0, s.
+        repetition_time: from inversion to inversion, s.
+        echo_spacing: between two pulses of the train, s.
+        flip_angle: of the train, rad.
+        echo_time: from a pulse's centre to its echo, s; None for the shortest.
+        train_length: pulses after an inversion; None for one partition (all ky of it) each.
+        order: ``linear`` reads k = 0 in the middle of the train, ``centric`` with its first pulse.
+        pulse: shape of the train's pulses.
+        inversion_pulse: shape of the inversion.
+        spoiling: of the transverse magnetisation.
+
+    Returns:
+        Sequence.
+
+    Raises:
+        ValueError: a time that cannot be kept, with the nearest that can; a limit of the scanner.
+
+    Source: Mugler and Brookeman, Magn Reson Med 15:152 (1990).
+    """
+    readings = cartesian_readings(encoding, scanner)
+    n_pulses = encoding.matrix[1] if train_length is None else train_length
+    central = 0 if order is centric else n_pulses // 2
+    shots = trains(readings.readings, encoding, n_echoes=n_pulses, central_echo=central, order=order)
+    excitation = selected_pulse(flip_angle, encoding, scanner, design=pulse)
+    kernel = gradient_echo_kernel(
+        readings,
+        encoding,
+        scanner,
+        excitation=excitation,
+        echo_time=echo_time,
+        spoiler=spoiling.cycles / encoding.voxel_size[0],
+    )
+    pause = time_left("echo spacing", echo_spacing, kernel.duration, raster=scanner.gradient_raster)
+    prepared = inversion(
+        excitation,
+        encoding,
+        scanner,
+        inversion_time=inversion_time,
+        design=inversion_pulse,
+        later=central * echo_spacing,
+    )
+
+    def shot(s: int, i: int) -> list[Block]:
+        blocks = prepared.blocks(encoding, slice=s)
+        some = next(reading for reading in shots[i] if reading is not None)
+        for n, reading in enumerate(shots[i]):
+            phase = spoiling.phase(i * n_pulses + n)
+            blocks += play_gradient_echo(
+                kernel, reading or some, slice=s, phase=phase, shot=i, segment=n, silent=reading is None
+            )
+            blocks += [Block(pause, slice=s)] if pause > 1e-9 else []
+        return blocks
+
+    blocks = repeat_shots(
+        shot,
+        shots=range(len(shots)),
+        n_slices=len(encoding.centres),
+        repetition_time=repetition_time,
+        shot_duration=prepared.duration + n_pulses * echo_spacing,
+        scanner=scanner,
+    )
+    protocol = Protocol(
+        "mprage",
+        excitation.tail + kernel.before.duration + kernel.fill + readings.readings[0].echo_time,
+        repetition_time,
+        inversion_time=inversion_time,
+        flip_angle=flip_angle,
+        echo_train_length=n_pulses,
+        echo_spacing=echo_spacing,
+    )
+    return checked_sequence(blocks, protocol, encoding, scanner, trajectory=readings.trajectory)
