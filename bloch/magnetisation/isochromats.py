@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from bloch.magnetisation.chunks import chunks_of, in_threads
 from bloch.magnetisation.differentiable import SAMPLES_AT_ONCE, magnetisation_rows
 from bloch.magnetisation.spins import Spins, check_spins, select, subdivide
 from bloch.magnetisation.stretches import Stretches, separated, stretches
 from bloch.magnetisation.timeline import Timeline
 from bloch.receiver.coil_array import Vector
 
+if TYPE_CHECKING:
+    from bloch.magnetisation.compiled_scan import CompiledScan
+
 Progress = Callable[[float], None]
 ALONG_Z: Vector = (0.0, 0.0, 1.0)
+
+MOST_KEPT = 2**23
+"""Bytes of pulses and phasors that a thread keeps; more would be fetched from slow memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +73,11 @@ def acquire(  # noqa: PLR0913 (what moves, what plays, what listens and what may
     coils = _as_states(sensitivities, spins, timeline)
     scan = _scan(spins, timeline, n_isochromats, memory, B0, B0_direction)
     total = torch.zeros((), device=spins.T1.device)
-    for chunk in _chunks(scan):
-        rows = _pool_rows(scan, chunk)
-        total = total + _heard(rows, coils, chunk)
+    for chunk, part in (_listen_compiled if scan.is_compiled else _listen)(scan, coils):
+        total = total + part
         if progress is not None:
             progress(chunk.stop / len(spins))
-    return total * _receiver_phasor(timeline, spins)
+    return (total * _receiver_phasor(timeline, total)).to(spins.transmit.dtype)
 
 
 def magnetisation_at_samples(
@@ -102,12 +109,18 @@ def magnetisation_at_samples(
         ValueError: a tissue is not physical, or ``n_isochromats`` is below 1.
     """
     scan = _scan(spins, timeline, n_isochromats, memory, B0, B0_direction)
+    if scan.is_compiled:
+        found = torch.empty(len(spins), timeline.n_samples, dtype=spins.transmit.dtype)
+        for chunk, _ in _record_compiled(scan, found):
+            if progress is not None:
+                progress(chunk.stop / len(spins))
+        return found
     parts = []
     for chunk in _chunks(scan):
         parts.append(torch.cat(list(_pool_rows(scan, chunk))).T)
         if progress is not None:
             progress(chunk.stop / len(spins))
-    return torch.cat(parts) * _receiver_phasor(timeline, spins)
+    return torch.cat(parts) * _receiver_phasor(timeline, spins.transmit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +132,8 @@ class _Scan:
     parts: Stretches
     n_isochromats: int
     memory: int
-    B0: float | None
-    B0_direction: Vector
+    field: tuple[float | None, Vector]
+    is_compiled: bool
 
 
 def _scan(
@@ -132,21 +145,79 @@ def _scan(
     if memory < 1:
         raise ValueError(f"memory is a number of bytes above 0, not {memory}")
     whole = separated(timeline)
-    return _Scan(spins, whole, stretches(whole), n_isochromats, memory, B0, B0_direction)
+    tensors = [v for noun in (spins, whole) for v in vars(noun).values() if isinstance(v, Tensor)]
+    plain = not torch.is_grad_enabled() or not any(v.requires_grad for v in tensors)
+    is_compiled = plain and all(v.device.type == "cpu" for v in tensors)
+    return _Scan(spins, whole, stretches(whole), n_isochromats, memory, (B0, B0_direction), is_compiled)
+
+
+def _compiled(scan: _Scan, n_threads: int) -> CompiledScan:
+    from bloch.magnetisation.compiled_scan import compiled_scan  # here, for numba takes a third of a second to import
+
+    return compiled_scan(
+        scan.timeline,
+        scan.parts,
+        dtype=scan.spins.T1.dtype,
+        n_isochromats=scan.n_isochromats,
+        memory=min(scan.memory // (4 * n_threads), MOST_KEPT),
+        field=scan.field,
+    )
+
+
+def _listen_compiled(scan: _Scan, coils: SensitivityStates | None) -> Iterator[tuple[slice, Tensor]]:
+    from bloch.magnetisation.compiled_scan import bytes_of_voxel, heard
+
+    n_maps, n_coils = (0, 1) if coils is None else coils.maps.shape[:2]
+    signal = 16 * n_coils * scan.timeline.n_samples  # bytes; of every chunk that is at work or waits
+    n_threads = max(min(torch.get_num_threads(), scan.memory // (4 * signal)), 1)
+    run = _compiled(scan, n_threads)
+
+    def work(chunk: slice) -> Tensor:
+        maps = None if coils is None else coils.maps[..., chunk].detach()
+        return heard(run, select(scan.spins, chunk), maps, None if coils is None else coils.state)
+
+    each = bytes_of_voxel(run) + 2 * n_maps * n_coils * scan.spins.transmit.dtype.itemsize
+    yield from in_threads(work, _voxel_chunks(scan, each, n_threads), n_threads)
+
+
+def _record_compiled(scan: _Scan, found: Tensor) -> Iterator[tuple[slice, None]]:
+    from bloch.magnetisation.compiled_scan import bytes_of_voxel, record
+
+    n_threads = torch.get_num_threads()
+    run = _compiled(scan, n_threads)
+    phasor = torch.view_as_real(_receiver_phasor(scan.timeline, torch.zeros((), dtype=torch.complex128))).numpy()
+
+    def work(chunk: slice) -> None:
+        record(run, select(scan.spins, chunk), phasor, found[chunk])
+
+    yield from in_threads(work, _voxel_chunks(scan, bytes_of_voxel(run), n_threads), n_threads)
+
+
+def _voxel_chunks(scan: _Scan, bytes_each: int, n_threads: int) -> list[slice]:
+    from bloch.magnetisation.compiled import LANES
+
+    # Sixteenths keep threads busy to the end, and do not depend on their number, nor does the order of sums.
+    n = len(scan.spins)
+    return chunks_of(
+        n, bytes_each=bytes_each, memory=scan.memory // (2 * n_threads), most=max(-(-n // 16), LANES), multiple=LANES
+    )
+
+
+def _listen(scan: _Scan, coils: SensitivityStates | None) -> Iterator[tuple[slice, Tensor]]:
+    for chunk in _chunks(scan):
+        yield chunk, _heard(_pool_rows(scan, chunk), coils, chunk)
 
 
 def _chunks(scan: _Scan) -> list[slice]:
-    row = SAMPLES_AT_ONCE * 64 + 1024  # bytes of an isochromat
-    size = max(scan.memory // (row * scan.n_isochromats), 1)
-    n = len(scan.spins)
-    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
+    each = (SAMPLES_AT_ONCE * 64 + 1024) * scan.n_isochromats
+    return chunks_of(len(scan.spins), bytes_each=each, memory=scan.memory, most=len(scan.spins))
 
 
 def _pool_rows(scan: _Scan, chunk: slice) -> Iterator[Tensor]:
     """Magnetisation of pools, ``(a few samples, spin)``."""
-    n = scan.n_isochromats
-    points = subdivide(select(scan.spins, chunk), n)
-    for rows in magnetisation_rows(points, scan.timeline, scan.parts, B0=scan.B0, B0_direction=scan.B0_direction):
+    n, (B0, direction) = scan.n_isochromats, scan.field
+    points = subdivide(select(scan.spins, chunk), n) if n > 1 else select(scan.spins, chunk)
+    for rows in magnetisation_rows(points, scan.timeline, scan.parts, B0=B0, B0_direction=direction):
         yield rows.reshape(len(rows), n, chunk.stop - chunk.start).sum(1)
 
 
@@ -165,9 +236,9 @@ def _heard(rows: Iterator[Tensor], coils: SensitivityStates | None, chunk: slice
     return torch.cat(found, dim=1)
 
 
-def _receiver_phasor(timeline: Timeline, spins: Spins) -> Tensor:
-    phase = timeline.receiver_phase.to(spins.T1.device)
-    return torch.polar(torch.ones_like(phase), -phase).to(spins.transmit.dtype)
+def _receiver_phasor(timeline: Timeline, like: Tensor) -> Tensor:
+    phase = timeline.receiver_phase.to(like.device)
+    return torch.polar(torch.ones_like(phase), -phase).to(like.dtype)
 
 
 def _as_states(

@@ -47,26 +47,48 @@ def precession(
 
     Source: Bernstein et al., Magn Reson Med 39:300 (1998), eq. 2, for gradient coils of the symmetric kind (α = ½).
     """
-    steps = [timeline.moment, timeline.duration.unsqueeze(1)]
-    places = [spins.position, spins.off_resonance.unsqueeze(1)]
-    if bool((timeline.cycles != 0).any()):
-        steps.append(timeline.cycles.unsqueeze(1))
-        places.append(torch.ones_like(spins.off_resonance).unsqueeze(1))
+    steps = step_terms(timeline, B0=B0, B0_direction=B0_direction)
+    places = place_terms(spins, timeline, B0_direction=B0_direction)
+    return Precession(steps.to(places.device), places)
+
+
+def step_terms(timeline: Timeline, *, B0: float | None = None, B0_direction: Vector = (0.0, 0.0, 1.0)) -> Tensor:
+    """What the steps contribute to :func:`precession`, float64 ``(step, term)``, on the timeline's device."""
+    terms = [timeline.moment, timeline.duration.unsqueeze(1)]
+    if _shifts_all(timeline):
+        terms.append(timeline.cycles.unsqueeze(1))
     if timeline.breathing is not None:
-        if spins.displacement is None:
-            raise ValueError("the timeline breathes, but the spins have no displacement; give the phantom its motion")
-        steps.append(timeline.breathing)
-        places.append(spins.displacement)
+        terms.append(timeline.breathing)
     if timeline.products is not None:
         if B0 is None or not B0 > 0:
             raise ValueError(f"concomitant fields grow as 1/B0; give the field strength in T, above 0, not {B0}")
-        e1, e2 = transverse_axes(B0_direction)
-        axes = torch.stack((e1, e2, torch.tensor(B0_direction, dtype=torch.float64)))  # rows x, y, z of the magnet
-        steps.append(_concomitant_moments(timeline.products, axes.to(timeline.products)) / (2 * B0))
-        x, y, z = (spins.position @ axes.to(spins.position).T).unbind(-1)
-        places.append(torch.stack((z * z, (x * x + y * y) / 4, -x * z, -y * z), dim=1))
-    together = torch.cat([s.to(spins.position.device, torch.float64) for s in steps], dim=1)
-    return Precession(together, torch.cat([p.to(spins.position) for p in places], dim=1))
+        terms.append(_concomitant_moments(timeline.products, _magnet_axes(B0_direction, timeline.products)) / (2 * B0))
+    return torch.cat([term.double() for term in terms], dim=1)
+
+
+def place_terms(spins: Spins, timeline: Timeline, *, B0_direction: Vector = (0.0, 0.0, 1.0)) -> Tensor:
+    """What the spins contribute to :func:`precession`, ``(spin, term)``; dtype and device of the spins."""
+    terms = [spins.position, spins.off_resonance.unsqueeze(1)]
+    if _shifts_all(timeline):
+        terms.append(torch.ones_like(spins.off_resonance).unsqueeze(1))
+    if timeline.breathing is not None:
+        if spins.displacement is None:
+            raise ValueError("the timeline breathes, but the spins have no displacement; give the phantom its motion")
+        terms.append(spins.displacement)
+    if timeline.products is not None:
+        x, y, z = (spins.position @ _magnet_axes(B0_direction, spins.position).T).unbind(-1)
+        terms.append(torch.stack((z * z, (x * x + y * y) / 4, -x * z, -y * z), dim=1))
+    return torch.cat([term.to(spins.position) for term in terms], dim=1)
+
+
+def _shifts_all(timeline: Timeline) -> bool:
+    return timeline.cycles.requires_grad or bool((timeline.cycles != 0).any())
+
+
+def _magnet_axes(B0_direction: Vector, like: Tensor) -> Tensor:
+    """Rows x, y, z of the magnet."""
+    e1, e2 = transverse_axes(B0_direction)
+    return torch.stack((e1, e2, torch.tensor(B0_direction, dtype=torch.float64))).to(like)
 
 
 def _concomitant_moments(products: Tensor, axes: Tensor) -> Tensor:
