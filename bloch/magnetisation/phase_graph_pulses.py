@@ -24,7 +24,7 @@ class Diffusion:
 
     Attributes:
         coefficient: D, broadcasts with T1, m²/s.
-        dephasing: 2π γ/2π G t between two pulses (an echo spacing, a repetition time), rad/m.
+        dephasing: γ G t from pulse to pulse (an echo spacing, a repetition time), rad/m.
     """
 
     coefficient: Number
@@ -33,7 +33,18 @@ class Diffusion:
 
 @dataclass(frozen=True, eq=False)
 class Voxels:
-    T1: Tensor  # all (voxel,)
+    """What belongs to a voxel, all ``(voxel,)`` and of one dtype.
+
+    Attributes:
+        T1: s.
+        T2: s.
+        B1: actual over nominal flip angle.
+        longitudinal: Mz at the start, in units of equilibrium.
+        coefficient: of diffusion, m²/s.
+        off_resonance: Hz.
+    """
+
+    T1: Tensor
     T2: Tensor
     B1: Tensor
     longitudinal: Tensor
@@ -43,8 +54,10 @@ class Voxels:
 
 @dataclass(frozen=True, eq=False)
 class Pulses:
-    flip_angles: Tensor  # (pulse,)
-    phases: Tensor  # (pulse,)
+    """Flip angles and phases, both ``(pulse,)``, rad, in the dtype of the voxels."""
+
+    flip_angles: Tensor
+    phases: Tensor
 
 
 def after_each_pulse(
@@ -54,6 +67,7 @@ def after_each_pulse(
     advance: Callable[[PhaseGraph, int], PhaseGraph],
     orders: int,
 ) -> Iterator[PhaseGraph]:
+    """States right after each pulse; ``advance(states, n_orders)`` is what happens until the next one."""
     states, n_pulses = start, len(pulses.flip_angles)
     for n in range(n_pulses):
         states = rotate(states, pulses.flip_angles[n] * B1, pulses.phases[n])
@@ -64,6 +78,7 @@ def after_each_pulse(
 
 
 def in_groups(function: Callable[[Voxels], Tensor], voxels: Voxels, orders: int) -> Tensor:
+    """``function`` of all voxels, called on groups whose states fit into ``BYTES_PER_GROUP``, and joined."""
     bytes_per_voxel = 3 * 2 * voxels.T1.element_size() * max(orders, 8) // 2
     budget = BYTES_PER_GROUP.get(voxels.T1.device.type, BYTES_PER_GROUP["cuda"])
     size = max(1, budget // bytes_per_voxel)
@@ -86,6 +101,7 @@ def voxels_of(
     diffusion: Diffusion | None = None,
     off_resonance: Number = 0.0,
 ) -> tuple[Voxels, torch.Size]:
+    """Voxels from numbers and tensors that broadcast, and their shape; refuses impossible tissue."""
     given = next((t for t in (T1, T2, flip_angles) if isinstance(t, Tensor) and t.is_floating_point()), None)
     target = torch.empty(0, dtype=torch.float64) if given is None else given
     D = 0.0 if diffusion is None else diffusion.coefficient
@@ -98,6 +114,7 @@ def voxels_of(
 
 
 def pulses_of(flip_angles: Tensor, phases: Number, voxels: Voxels) -> Pulses:
+    """Pulses in the voxels' dtype and device; refuses lengths that do not match."""
     angles, turns = like(flip_angles, voxels.T1), like(phases, voxels.T1)
     if angles.ndim != 1 or len(angles) == 0 or (turns.ndim > 0 and turns.shape != angles.shape):
         raise ValueError(
@@ -108,6 +125,7 @@ def pulses_of(flip_angles: Tensor, phases: Number, voxels: Voxels) -> Pulses:
 
 
 def orders_needed(pulses: Pulses, max_orders: int | None) -> int:
+    """Orders that reach a signal of the train, or the fewer that the caller allows."""
     if max_orders is not None and max_orders < 1:
         raise ValueError(f"max_orders is {max_orders}: at least order 0 must be followed, so 1 or more (None: exact).")
     exact = (len(pulses.flip_angles) + 1) // 2  # as many orders as can go up and come down again

@@ -214,6 +214,50 @@ def balanced_steady_state(
     return 1j * amplitude * (1 - E2 * torch.exp(1j * beta)) * precession
 
 
+def gradient_spoiled_steady_state(
+    proton_density: Number,
+    T1: Number,
+    T2: Number,
+    *,
+    flip_angle: float,
+    echo_time: float,
+    repetition_time: float,
+) -> Tensor:
+    """Steady-state signal of a gradient echo whose gradients dephase by whole turns per repetition (FISP, GRASS).
+
+    The mean over all precession angles β of the balanced steady state, whose denominator is ``A − B cos β``::
+
+        M+ = i PD sin α (1 − E1) (1/R − E2 B / (R (A + R))) exp(−TE/T2),  R = √(A² − B²)
+        A = 1 − E1 cos α − E2² (E1 − cos α),  B = E2 (1 − E1)(1 + cos α)
+
+    Args:
+        proton_density: relative to water, any shape.
+        T1: s, broadcasts.
+        T2: s, broadcasts.
+        flip_angle: α, rad.
+        echo_time: s.
+        repetition_time: s.
+
+    Returns:
+        Complex M+ for pulses of phase 0, broadcast shape.
+
+    Raises:
+        ValueError: the echo comes after the repetition time, or a time is not positive.
+
+    Source: Gyngell, Magn Reson Imaging 6:415 (1988); Hänicke & Vogel, Magn Reson Med 49:771 (2003).
+    """
+    _check_times(echo_time, repetition_time)
+    T1, T2 = _tensor(T1), _tensor(T2)
+    cosine = torch.cos(torch.as_tensor(flip_angle, dtype=T1.dtype, device=T1.device))
+    sine = torch.sin(torch.as_tensor(flip_angle, dtype=T1.dtype, device=T1.device))
+    E1, E2 = torch.exp(-repetition_time / T1), torch.exp(-repetition_time / T2)
+    A = 1 - E1 * cosine - E2**2 * (E1 - cosine)
+    B = E2 * (1 - E1) * (1 + cosine)
+    R = torch.sqrt(A**2 - B**2)
+    mean = (1 - E2 * B / (A + R)) / R
+    return 1j * proton_density * sine * (1 - E1) * mean * torch.exp(-echo_time / T2)
+
+
 def _tensor(value: Number) -> Tensor:
     return value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
 

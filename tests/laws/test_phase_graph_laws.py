@@ -22,7 +22,12 @@ from bloch.magnetisation.phase_graph_gradient_echo import (
     spoiled_train,
 )
 from bloch.magnetisation.phase_graph_pulses import Diffusion
-from bloch.sequence.signal_equations import balanced_steady_state, spoiled_gradient_echo
+from bloch.magnetisation.phase_graph_steady_state import RepeatedPulse, spoiled_steady_state
+from bloch.sequence.signal_equations import (
+    balanced_steady_state,
+    gradient_spoiled_steady_state,
+    spoiled_gradient_echo,
+)
 
 T1, T2, B1 = 0.63, 0.087, 0.83
 RIGHT = math.pi / 2
@@ -197,6 +202,30 @@ def test_the_balanced_closed_form_is_the_limit_of_the_train(off_resonance: float
     assert complex(closed) == pytest.approx(complex(limit), rel=1e-8)
 
 
+T1_OF_THREE = torch.tensor([0.3, 0.9, 0.2], dtype=torch.float64)
+T2_OF_THREE = torch.tensor([0.15, 0.04, 0.09], dtype=torch.float64)
+
+
+def test_the_gradient_spoiled_closed_form_is_the_steady_state_of_repeated_pulses() -> None:
+    pulse = RepeatedPulse(0.7, 0.021, 0.006)
+    iterated = spoiled_steady_state(T1_OF_THREE, T2_OF_THREE, pulse=pulse, tolerance=1e-9)
+    closed = gradient_spoiled_steady_state(
+        1.0, T1_OF_THREE, T2_OF_THREE, flip_angle=0.7, echo_time=0.006, repetition_time=0.021
+    )
+    torch.testing.assert_close(iterated, closed, rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("increment", [math.radians(117), math.radians(50)])
+def test_the_rf_spoiled_steady_state_is_the_end_of_a_long_train(increment: float) -> None:
+    n = 500
+    phases = rf_spoiling_phases(n, increment=increment)
+    train = GradientEchoTrain(torch.full((n,), 0.5, dtype=torch.float64), 0.02, 0.006, phases)
+    end = spoiled_train(T1_OF_THREE, T2_OF_THREE, train=train, B1=B1)[:, -1]
+    pulse = RepeatedPulse(0.5, 0.02, 0.006, increment)
+    steady = spoiled_steady_state(T1_OF_THREE, T2_OF_THREE, pulse=pulse, B1=B1, tolerance=1e-7)
+    torch.testing.assert_close(steady, end, rtol=1e-5, atol=0)
+
+
 def test_on_resonance_the_balanced_signal_at_half_TR_is_that_of_its_flip_angle() -> None:
     # Far shorter repetitions than T2: M = sin a / (1 + cos a + (1 − cos a) T1/T2), the textbook limit.
     closed = balanced_steady_state(1.0, T1, T2, flip_angle=0.9, echo_time=5e-7, repetition_time=1e-6)
@@ -251,9 +280,15 @@ def test_gradients_equal_finite_differences() -> None:
     def balanced(T1, T2, B1, off_resonance, angles):
         return balanced_train(T1, T2, train=GradientEchoTrain(angles, 0.03, 0.01), B1=B1, off_resonance=off_resonance)
 
+    def steady(T1, T2, B1, angle):
+        pulse = RepeatedPulse(angle, 0.03, 0.01, math.radians(117))
+        return spoiled_steady_state(T1, T2, pulse=pulse, B1=B1, tolerance=1e-8)
+
     tissue = leaf(0.5, 0.9), leaf(0.05, 0.11), leaf(0.9, 1.1)
     angles, phases = leaf(2.0, 1.4, 2.6), leaf(0.1, -0.2, 0.4)
     D = torch.tensor([0.3, 0.5], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda *a: tse(*a[:3], 1e-8 * a[3], *a[4:]), (*tissue, D, angles, phases))
     assert torch.autograd.gradcheck(gre, (*tissue, angles, phases))
     assert torch.autograd.gradcheck(balanced, (*tissue, leaf(3.0, -4.0), angles))
+    angle = torch.tensor(0.6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(steady, (leaf(0.1, 0.2), leaf(0.05, 0.03), leaf(0.9, 1.1), angle), atol=1e-6)

@@ -16,6 +16,7 @@ from bloch.magnetisation.phase_graph_gradient_echo import (
     spoiled_train,
 )
 from bloch.magnetisation.phase_graph_pulses import Diffusion
+from bloch.magnetisation.phase_graph_steady_state import RepeatedPulse, spoiled_steady_state
 
 ECHOES = EchoTrain(torch.tensor([2.1, 1.7, 2.9, 2.2, 1.3], dtype=torch.float64), 0.012)
 GRADIENT_ECHOES = GradientEchoTrain(torch.full((9,), 0.4, dtype=torch.float64), 0.01, 0.004, rf_spoiling_phases(9))
@@ -93,6 +94,9 @@ def test_phases_of_rf_spoiling_grow_by_a_growing_increment() -> None:
         (lambda: spoiled_train(0.5, 0.1, train=GradientEchoTrain(torch.ones(3), 0.01, 0.02)), "in s, not ms"),
         (lambda: balanced_train(0.5, 0.1, train=GradientEchoTrain(torch.ones(3), 0.01, -0.001)), "in s, not ms"),
         (lambda: steady_echo_train(0.5, 0.1, train=ECHOES, repetition_time=0.05), "Shorten the train"),
+        (lambda: spoiled_steady_state(0.5, 0.1, pulse=RepeatedPulse(0.4, 0.01, 0.02)), "in s, not ms"),
+        (lambda: spoiled_steady_state(math.inf, 0.1, pulse=RepeatedPulse(0.4, 0.01, 0.0)), "no steady state"),
+        (lambda: spoiled_steady_state(0.5, 0.1, pulse=RepeatedPulse(0.4, 0.01, 0.0), tolerance=0.0), "tolerance"),
     ],
 )
 def test_impossible_tissue_and_timing_are_refused(call, message: str) -> None:
