@@ -2,6 +2,7 @@
 
 from bloch.receiver.coil_array import CoilArray, sensitivities, warn_of_deaf_coils
 from bloch.receiver.conducting_body import ConductingBody, ellipsoid_body, voxel_body
+from bloch.receiver.copper import expected_crossover_field
 from bloch.receiver.interference import add_interference, interference_at
 from bloch.receiver.interference_source import BroadBand, NarrowBand, random_sources
 from bloch.receiver.noise import correlated_noise, noise_covariance, noise_covariance_density, relative_snr
@@ -20,6 +21,7 @@ __all__ = [
     "correlated_noise",
     "ellipsoid_body",
     "equilibrium_magnetisation",
+    "expected_crossover_field",
     "helmet_array",
     "interference_at",
     "loop_array",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bloch.receiver.coil_array import CoilArray
 from bloch.receiver.conducting_body import ConductingBody, ellipsoid_body, resistance_per_square_frequency
+from bloch.receiver.copper import wire_lengths
 from bloch.tissue import GYROMAGNETIC_RATIO
 
 BOLTZMANN = 1.380649e-23
@@ -20,9 +21,9 @@ BODY_TEMPERATURE = 310.0
 CROSSOVER_FIELD = 0.2
 """Field strength at which a head-sized coil hears as much noise from the head as from its own copper, T.
 
-The model's one free parameter. An order of magnitude, not a constant of nature: it depends on the coil, and is 1 T for
-a loop of 3 cm. Source: Hoult and Lauterbur, J Magn Reson 34:425 (1979); Marques, Simonis and Webb, J Magn Reson Imaging
-49:1528 (2019); small loops: Kumar, Edelstein and Bottomley, Magn Reson Med 61:1201 (2009), abstract.
+The model's one free parameter. An order of magnitude, not a constant of nature: it depends on the coil, and
+:func:`bloch.receiver.expected_crossover_field` has a lower bound for each. Source: Hoult and Lauterbur, J Magn Reson
+34:425 (1979); Marques, Simonis and Webb, J Magn Reson Imaging 49:1528 (2019).
 """
 
 
@@ -109,7 +110,7 @@ def noise_resistance(
             "of its conductors cancel (check combination), or the body is far away (positions are in m)"
         )
     R_body = (2 * math.pi * GYROMAGNETIC_RATIO * B0) ** 2 * through_body
-    copper = (W * _wire_lengths(array).to(W)) @ W.mH
+    copper = (W * wire_lengths(array).to(W)) @ W.mH
     share = (1 - fraction) / fraction * R_body.diagonal().real.mean() / copper.diagonal().real.mean()
     return R_body, share * copper
 
@@ -195,15 +196,6 @@ def correlated_noise(covariance: Tensor, n_samples: int, *, generator: torch.Gen
     white = torch.randn(len(covariance), n_samples, 2, dtype=torch.float64, generator=generator)
     L = torch.linalg.cholesky(covariance.to("cpu", torch.complex128))
     return L @ torch.view_as_complex(white)
-
-
-def _wire_lengths(array: CoilArray) -> Tensor:
-    """Of every conductor, m, float64 (conductor,)."""
-    loops = 2 * math.pi * array.radii.to("cpu", torch.float64)
-    if array.segments is None:
-        return loops
-    start, end = array.segments.to("cpu", torch.float64).unbind(1)
-    return torch.cat((loops, (end - start).norm(dim=-1)))
 
 
 def _correlation(coupling: Tensor, n_coils: int) -> Tensor:
