@@ -1,0 +1,181 @@
+"""The best scan at a field strength: every sensible choice of times, flip angle and bandwidth is tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from bloch.sequence.protocol import Protocol
+from bloch.snr.echo_signal import FieldSpread, TissueTimes, echo_signal, train_signals
+from bloch.snr.inhomogeneity import Homogeneity, smallest_pixel_bandwidth
+from bloch.snr.scan_plan import ScanPlan, scan_time
+from bloch.snr.table import field_spread
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an optimised scan must keep to.
+
+    Attributes:
+        largest_shift: distortion by inhomogeneity, voxels.
+        largest_fat_shift: displacement of fat, voxels.
+        readout_over_T2_star: longest readout over the shortest T2*, so that the image is not blurred.
+        shortest_readout: as the gradients allow, s.
+        longest_repetition: s.
+        longest_echo: s.
+        longest_scan: of one average, s: a patient lies still no longer.
+    """
+
+    largest_shift: float = 1.0
+    largest_fat_shift: float = 2.0
+    readout_over_T2_star: float = 1.0
+    shortest_readout: float = 1e-3
+    longest_repetition: float = 8.0
+    longest_echo: float = 0.2
+    longest_scan: float = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A scan that was tried.
+
+    Attributes:
+        plan: the scan.
+        signal: of the tissues at the echo, ``(tissue,)``.
+    """
+
+    plan: ScanPlan
+    signal: Tensor
+
+
+def optimal_plans(
+    plan: ScanPlan,
+    times: TissueTimes,
+    weights: Mapping[str, Tensor],
+    *,
+    B0: float,
+    homogeneity: Homogeneity,
+    limits: Limits | None = None,
+) -> dict[str, Candidate]:
+    """The scans that give most for their time at a field strength.
+
+        maximise |Σ_t w_t |m_t|| √(listening time / scan time)
+
+    over a grid of readout durations, echo and repetition times, flip angles and echo trains, in steps of 12 to 30 %.
+    The receiver is a common factor, so the best scan does not depend on the coil.
+
+    Args:
+        plan: gives sequence, voxels, matrix, slices and dead time.
+        times: tissues ``(tissue,)``.
+        weights: w ``(tissue,)`` of each criterion: a mean for SNR, +1 and −1 for contrast.
+        B0: field strength, T.
+        homogeneity: of the magnet with the head in it.
+        limits: what the scan must keep to.
+
+    Returns:
+        The best candidate for each criterion.
+
+    Raises:
+        ValueError: no readout is both short enough for the bandwidth that inhomogeneity wants and long enough for the
+            gradients; or no scan is short enough.
+    """
+    limits = Limits() if limits is None else limits
+    best: dict[str, tuple[float, Candidate]] = {}
+    for candidate in _candidates(plan, times, B0, homogeneity, limits):
+        time = scan_time(candidate.plan)
+        if time > limits.longest_scan:
+            continue
+        gain = math.sqrt(candidate.plan.listening_time / time)
+        for name, w in weights.items():
+            value = gain * abs(float(w @ candidate.signal))
+            if name not in best or value > best[name][0]:
+                best[name] = value, candidate
+    if len(best) < len(weights):
+        raise ValueError(
+            f"no {plan.protocol.name} of matrix {plan.matrix} and {plan.n_slices} slices takes less than "
+            f"{limits.longest_scan} s at {B0} T. Allow a longer scan, or take fewer lines."
+        )
+    return {name: candidate for name, (_, candidate) in best.items()}
+
+
+def readout_times(times: TissueTimes, B0: float, homogeneity: Homogeneity, limits: Limits) -> list[float]:
+    """Readout durations to try, s: from the shortest that gradients make to the longest that bandwidth and T2* allow."""
+    bandwidth = smallest_pixel_bandwidth(
+        homogeneity, B0, largest_shift=limits.largest_shift, largest_fat_shift=limits.largest_fat_shift
+    )
+    longest = min(1 / bandwidth if bandwidth else math.inf, limits.readout_over_T2_star * float(times.T2_star.min()))
+    if longest < limits.shortest_readout:
+        raise ValueError(
+            f"at {B0} T the readout must be shorter than {1e3 * longest:.3g} ms ({bandwidth:.4g} Hz per pixel for a "
+            f"distortion of {limits.largest_shift} voxels) but longer than {1e3 * limits.shortest_readout:.3g} ms for "
+            "the gradients. Take a more homogeneous magnet, or allow larger shifts."
+        )
+    return _steps(limits.shortest_readout, longest, 1.25)
+
+
+def _candidates(
+    plan: ScanPlan, times: TissueTimes, B0: float, homogeneity: Homogeneity, limits: Limits
+) -> Iterator[Candidate]:
+    spread = field_spread(plan, homogeneity, B0)
+    if plan.protocol.name == "turbo_spin_echo":
+        yield from _trains(plan, times, readout_times(times, B0, homogeneity, limits)[::2], limits)
+        return
+    makers = {"spin_echo": _spin_echoes, "spoiled_gradient_echo": _gradient_echoes, "balanced_ssfp": _balanced}
+    for readout in readout_times(times, B0, homogeneity, limits):
+        for protocol in makers[plan.protocol.name](plan, readout, limits):
+            yield _candidate(replace(plan, protocol=protocol, pixel_bandwidth=1 / readout), times, spread)
+
+
+def _candidate(plan: ScanPlan, times: TissueTimes, spread: FieldSpread) -> Candidate:
+    return Candidate(plan, echo_signal(plan, times, spread))
+
+
+def _spin_echoes(plan: ScanPlan, readout: float, limits: Limits) -> Iterator[Protocol]:
+    shortest = readout + plan.dead_time
+    for TE in _steps(shortest, limits.longest_echo, 1.3):
+        for TR in _steps(TE + 0.5 * shortest, limits.longest_repetition, 1.15):
+            yield replace(plan.protocol, echo_time=TE, repetition_time=TR)
+
+
+def _gradient_echoes(plan: ScanPlan, readout: float, limits: Limits) -> Iterator[Protocol]:
+    shortest = 0.5 * (readout + plan.dead_time)
+    for TE in _steps(shortest, min(limits.longest_echo, 0.08), 1.3):
+        for TR in _steps(TE + shortest, min(limits.longest_repetition, 1.0), 1.3):
+            for flip in _steps(math.radians(3), math.radians(90), 1.2):
+                yield replace(plan.protocol, echo_time=TE, repetition_time=TR, flip_angle=flip)
+
+
+def _balanced(plan: ScanPlan, readout: float, limits: Limits) -> Iterator[Protocol]:
+    TR = readout + plan.dead_time
+    for flip in _steps(math.radians(5), math.radians(150), 1.12):
+        yield replace(plan.protocol, echo_time=0.5 * TR, repetition_time=TR, flip_angle=flip)
+
+
+def _trains(plan: ScanPlan, times: TissueTimes, readouts: list[float], limits: Limits) -> Iterator[Candidate]:
+    """Every echo of a train is a candidate for the middle of k-space."""
+    for readout in readouts:
+        spacing = readout + plan.dead_time
+        for length in (4, 8, 16, 32):
+            for TR in _steps(length * spacing + plan.dead_time, limits.longest_repetition, 1.3):
+                protocol = replace(
+                    plan.protocol,
+                    echo_time=spacing,
+                    repetition_time=TR,
+                    echo_train_length=length,
+                    echo_spacing=spacing,
+                    refocusing_angles=plan.protocol.refocusing_angles[:1] * length,
+                )
+                signals = train_signals(protocol, times)
+                for echo in range(min(length, math.floor(limits.longest_echo / spacing))):
+                    at_echo = replace(protocol, echo_time=(echo + 1) * spacing)
+                    yield Candidate(replace(plan, protocol=at_echo, pixel_bandwidth=1 / readout), signals[:, echo])
+
+
+def _steps(low: float, high: float, ratio: float) -> list[float]:
+    """From low to high, both included, by at most a ratio."""
+    n = max(1, math.ceil(math.log(high / low) / math.log(ratio))) if high > low else 0
+    return torch.logspace(math.log10(low), math.log10(max(low, high)), n + 1, dtype=torch.float64).tolist()
