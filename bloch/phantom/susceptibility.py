@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from bloch.phantom.map_checks import VoxelSize, check_everywhere, check_voxel_size
@@ -52,10 +53,10 @@ def field_of_susceptibility(
 ) -> Tensor:
     """ΔB0 of a distribution of susceptibility, seen by a nucleus (with the sphere of Lorentz).
 
-    ``ΔB(k)/B0 = (1/3 − (k·b)² / |k|²) χ(k)`` with b the direction of B0, for |χ| ≪ 1. The grid is padded to twice its
-    size with the surroundings, whose own field is 0, so that copies of the body are far. An axis of one voxel stands
-    for a body without end along it (k = 0 there), and no padding. At k = 0 the kernel has no value; the mean over all
-    directions of k is taken.
+    ``ΔB(k)/B0 = (1/3 − (k·b)² / |k|²) χ(k)`` with b the direction of B0, for |χ| ≪ 1. The grid is padded by
+    its largest extent with the surroundings, whose own field is 0, so that copies of the body are far. An axis of one
+    voxel stands for a body without end along it (k = 0 there), and no padding. At k = 0 the kernel has no value; the
+    mean over the directions in which the body ends is taken.
 
     Args:
         susceptibility: χ, absolute, ``(z, y, x)``, ppm SI.
@@ -79,9 +80,10 @@ def field_of_susceptibility(
     expected = "ppm (SI): water is -9.05, not -9.05e-6, and no tissue exceeds some thousands."
     check_everywhere("susceptibility", susceptibility, susceptibility.abs() < 1e5, expected=expected)
     direction = _unit(B0_direction)
-    padded = _pad(susceptibility - surroundings, continued)
+    padded = _pad(susceptibility - surroundings, voxel_size, continued)
     shape = padded.shape
-    kernel = _dipole_kernel(tuple(shape), voxel_size, direction, padded)
+    kernel = _dipole_kernel(padded, voxel_size, direction)
+    kernel[0, 0, 0] = _kernel_at_rest(susceptibility.shape, direction, continued)
     field = torch.fft.irfftn(torch.fft.rfftn(padded) * kernel, s=shape)
     nz, ny, nx = susceptibility.shape
     return field[:nz, :ny, :nx].contiguous()
@@ -110,41 +112,49 @@ def susceptibility_field(
     return field_of_susceptibility(susceptibility, phantom.voxel_size, B0_direction=B0_direction, continued=continued)
 
 
-def _pad(excess: Tensor, continued: Axes) -> Tensor:
-    """Twice the size along every axis of more than one voxel: zeros, or the two border planes, half way each."""
-    for axis, goes_on in enumerate(continued):
+def _pad(excess: Tensor, voxel_size: VoxelSize, continued: Axes) -> Tensor:
+    """More voxels along every axis of more than one, over the body's largest extent: zeros, or the border planes.
+
+    A flat body needs as much room across as along it, or its copies would stand beside each other like a rod.
+    """
+    room = max(n * edge for n, edge in zip(excess.shape, voxel_size, strict=True) if n > 1 or excess.numel() == 1)
+    for axis, (edge, goes_on) in enumerate(zip(voxel_size, continued, strict=True)):
         n = excess.shape[axis]
         if n == 1:
             continue
-        filling = [excess.new_zeros([*excess.shape[:axis], n, *excess.shape[axis + 1 :]])]
+        added = next_fast_len(n + math.ceil(room / edge), real=True) - n
+        filling = [excess.new_zeros([*excess.shape[:axis], added, *excess.shape[axis + 1 :]])]
         if goes_on:
             repeats = [1, 1, 1]
-            repeats[axis] = n // 2
-            first = excess.narrow(axis, 0, 1).repeat(repeats)  # wraps round: it lies before index 0
-            repeats[axis] = n - n // 2
-            filling = [excess.narrow(axis, n - 1, 1).repeat(repeats), first]
+            repeats[axis] = added - added // 2
+            last = excess.narrow(axis, n - 1, 1).repeat(repeats)
+            repeats[axis] = added // 2
+            filling = [last, excess.narrow(axis, 0, 1).repeat(repeats)]  # wraps round: it lies before index 0
         excess = torch.cat([excess, *filling], axis)
     return excess
 
 
-def _dipole_kernel(
-    shape: tuple[int, ...], voxel_size: VoxelSize, direction: tuple[float, float, float], like: Tensor
-) -> Tensor:
-    """1/3 − (k·b)²/|k|² for ``rfftn``, ``(z, y, x//2 + 1)``."""
-    n_axes = sum(n > 1 for n in shape)
+def _dipole_kernel(padded: Tensor, voxel_size: VoxelSize, direction: tuple[float, float, float]) -> Tensor:
+    """1/3 − (k·b)²/|k|² for ``rfftn``, ``(z, y, x//2 + 1)``; 1/3 at k = 0."""
+    (nz, ny, nx), (dz, dy, dx) = padded.shape, voxel_size
     frequencies = [
-        torch.fft.fftfreq(n, d, dtype=like.dtype, device=like.device)
-        for n, d in zip(shape[:2], voxel_size[:2], strict=True)
+        torch.fft.fftfreq(nz, dz, dtype=padded.dtype, device=padded.device),
+        torch.fft.fftfreq(ny, dy, dtype=padded.dtype, device=padded.device),
+        torch.fft.rfftfreq(nx, dx, dtype=padded.dtype, device=padded.device),
     ]
-    frequencies.append(torch.fft.rfftfreq(shape[2], voxel_size[2], dtype=like.dtype, device=like.device))
     kz, ky, kx = torch.meshgrid(*frequencies, indexing="ij")
     along = kx * direction[0] + ky * direction[1] + kz * direction[2]
     square = kx**2 + ky**2 + kz**2
     square[0, 0, 0] = 1
-    kernel = 1 / 3 - along**2 / square
-    in_grid = sum(b**2 for n, b in zip(shape, reversed(direction), strict=True) if n > 1)
-    kernel[0, 0, 0] = 1 / 3 - (in_grid / n_axes if n_axes else 0)
-    return kernel
+    return 1 / 3 - along**2 / square
+
+
+def _kernel_at_rest(shape: torch.Size, direction: tuple[float, float, float], continued: Axes) -> float:
+    """The mean over the directions that k has: none along an axis on which the body goes on for ever."""
+    ends = [n > 1 and not goes_on for n, goes_on in zip(shape, continued, strict=True)]
+    if not any(ends):
+        return 0.0
+    return 1 / 3 - sum(b**2 for b, end in zip(reversed(direction), ends, strict=True) if end) / sum(ends)
 
 
 def _unit(direction: tuple[float, float, float]) -> tuple[float, float, float]:
