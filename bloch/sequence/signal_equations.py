@@ -135,7 +135,7 @@ def spoiled_gradient_echo(
     T1: Number,
     T2_star: Number,
     *,
-    flip_angle: float,
+    flip_angle: Number,
     echo_time: float,
     repetition_time: float,
 ) -> Tensor:
@@ -148,7 +148,7 @@ def spoiled_gradient_echo(
         proton_density: relative to water, any shape.
         T1: s, broadcasts.
         T2_star: s, broadcasts.
-        flip_angle: α, rad.
+        flip_angle: α, broadcasts, rad.
         echo_time: s.
         repetition_time: s.
 
@@ -172,7 +172,7 @@ def balanced_steady_state(
     T1: Number,
     T2: Number,
     *,
-    flip_angle: float,
+    flip_angle: Number,
     echo_time: float,
     repetition_time: float,
     off_resonance: Number = 0.0,
@@ -187,7 +187,7 @@ def balanced_steady_state(
         proton_density: relative to water, any shape.
         T1: s, broadcasts.
         T2: s, broadcasts.
-        flip_angle: α, rad.
+        flip_angle: α, broadcasts, rad.
         echo_time: s.
         repetition_time: s.
         off_resonance: δf, broadcasts, Hz.
@@ -219,7 +219,7 @@ def gradient_spoiled_steady_state(
     T1: Number,
     T2: Number,
     *,
-    flip_angle: float,
+    flip_angle: Number,
     echo_time: float,
     repetition_time: float,
 ) -> Tensor:
@@ -234,7 +234,7 @@ def gradient_spoiled_steady_state(
         proton_density: relative to water, any shape.
         T1: s, broadcasts.
         T2: s, broadcasts.
-        flip_angle: α, rad.
+        flip_angle: α, broadcasts, rad.
         echo_time: s.
         repetition_time: s.
 

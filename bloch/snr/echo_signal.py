@@ -56,7 +56,9 @@ def tissue_times(tissues: Sequence[Tissue]) -> TissueTimes:
     return TissueTimes(*torch.tensor(columns, dtype=torch.float64).unbind(1))
 
 
-def echo_signal(plan: ScanPlan, times: TissueTimes, spread: FieldSpread | None = None) -> Tensor:
+def echo_signal(
+    plan: ScanPlan, times: TissueTimes, spread: FieldSpread | None = None, *, flip_angles: Tensor | None = None
+) -> Tensor:
     """Magnitude of the transverse magnetisation at the echo, in the steady state.
 
     Spin echo: closed form. Turbo spin echo: extended phase graph of the train in its steady state. Gradient echo: ideal
@@ -67,6 +69,7 @@ def echo_signal(plan: ScanPlan, times: TissueTimes, spread: FieldSpread | None =
         plan: scan.
         times: tissues.
         spread: off-resonance; none where None.
+        flip_angles: of a gradient echo, instead of the protocol's, broadcasting with the tissues, rad.
 
     Returns:
         Float64, broadcast shape of the tissues; equilibrium magnetisation of water = 1.
@@ -75,6 +78,7 @@ def echo_signal(plan: ScanPlan, times: TissueTimes, spread: FieldSpread | None =
     """
     protocol, spread = plan.protocol, FieldSpread() if spread is None else spread
     TE, TR = protocol.echo_time, protocol.repetition_time
+    angle = torch.tensor(protocol.flip_angle, dtype=torch.float64) if flip_angles is None else flip_angles
     match protocol.name:
         case "spin_echo":
             signal = spin_echo(times.proton_density, times.T1, times.T2, echo_time=TE, repetition_time=TR)
@@ -85,12 +89,12 @@ def echo_signal(plan: ScanPlan, times: TissueTimes, spread: FieldSpread | None =
                 times.proton_density,
                 times.T1,
                 times.T2_star,
-                flip_angle=protocol.flip_angle,
+                flip_angle=angle,
                 echo_time=TE,
                 repetition_time=TR,
             )
         case _:
-            signal = _balanced(protocol, times, spread)
+            signal = _balanced(protocol, times, spread, angle)
     return signal.abs()
 
 
@@ -128,7 +132,7 @@ def echo_index(protocol: Protocol) -> int:
     return index
 
 
-def _balanced(protocol: Protocol, times: TissueTimes, spread: FieldSpread) -> Tensor:
+def _balanced(protocol: Protocol, times: TissueTimes, spread: FieldSpread, angle: Tensor) -> Tensor:
     """Mean magnitude over an even spread of off-resonance."""
     steps = (torch.arange(N_FREQUENCIES, dtype=torch.float64) + 0.5) / N_FREQUENCIES
     frequencies = spread.in_head * (2 * steps - 1) if spread.in_head else torch.zeros(1, dtype=torch.float64)
@@ -136,7 +140,7 @@ def _balanced(protocol: Protocol, times: TissueTimes, spread: FieldSpread) -> Te
         times.proton_density.unsqueeze(-1),
         times.T1.unsqueeze(-1),
         times.T2.unsqueeze(-1),
-        flip_angle=protocol.flip_angle,
+        flip_angle=angle.unsqueeze(-1),
         echo_time=protocol.echo_time,
         repetition_time=protocol.repetition_time,
         off_resonance=frequencies,

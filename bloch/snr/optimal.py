@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
 
-from bloch.sequence.protocol import Protocol
 from bloch.snr.echo_signal import FieldSpread, TissueTimes, echo_signal, train_signals
 from bloch.snr.inhomogeneity import Homogeneity, smallest_pixel_bandwidth
 from bloch.snr.scan_plan import ScanPlan, scan_time
@@ -65,7 +65,7 @@ def optimal_plans(
 
         maximise |Σ_t w_t |m_t|| √(listening time / scan time)
 
-    over a grid of readout durations, echo and repetition times, flip angles and echo trains, in steps of 12 to 30 %.
+    over a grid of readout durations, echo and repetition times, flip angles and echo trains, in steps of 12 to 40 %.
     The receiver is a common factor, so the best scan does not depend on the coil.
 
     Args:
@@ -86,10 +86,7 @@ def optimal_plans(
     limits = Limits() if limits is None else limits
     best: dict[str, tuple[float, Candidate]] = {}
     for candidate in _candidates(plan, times, B0, homogeneity, limits):
-        time = scan_time(candidate.plan)
-        if time > limits.longest_scan:
-            continue
-        gain = math.sqrt(candidate.plan.listening_time / time)
+        gain = math.sqrt(candidate.plan.listening_time / scan_time(candidate.plan))
         for name, w in weights.items():
             value = gain * abs(float(w @ candidate.signal))
             if name not in best or value > best[name][0]:
@@ -103,7 +100,7 @@ def optimal_plans(
 
 
 def readout_times(times: TissueTimes, B0: float, homogeneity: Homogeneity, limits: Limits) -> list[float]:
-    """Readout durations to try, s: from the shortest that gradients make to the longest that bandwidth and T2* allow."""
+    """Readouts to try, s: from the shortest that gradients make to the longest that bandwidth and T2* allow."""
     bandwidth = smallest_pixel_bandwidth(
         homogeneity, B0, largest_shift=limits.largest_shift, largest_fat_shift=limits.largest_fat_shift
     )
@@ -121,61 +118,74 @@ def _candidates(
     plan: ScanPlan, times: TissueTimes, B0: float, homogeneity: Homogeneity, limits: Limits
 ) -> Iterator[Candidate]:
     spread = field_spread(plan, homogeneity, B0)
+    readouts = readout_times(times, B0, homogeneity, limits)
     if plan.protocol.name == "turbo_spin_echo":
-        yield from _trains(plan, times, readout_times(times, B0, homogeneity, limits)[::2], limits)
+        yield from _trains(plan, times, readouts, limits)
         return
     makers = {"spin_echo": _spin_echoes, "spoiled_gradient_echo": _gradient_echoes, "balanced_ssfp": _balanced}
-    for readout in readout_times(times, B0, homogeneity, limits):
-        for protocol in makers[plan.protocol.name](plan, readout, limits):
-            yield _candidate(replace(plan, protocol=protocol, pixel_bandwidth=1 / readout), times, spread)
+    for readout in readouts:
+        for echo_time, repetition_time in makers[plan.protocol.name](readout + plan.dead_time, limits):
+            protocol = replace(plan.protocol, echo_time=echo_time, repetition_time=repetition_time)
+            tried = replace(plan, protocol=protocol, pixel_bandwidth=1 / readout)
+            if scan_time(tried) <= limits.longest_scan:
+                yield from _with_flip_angles(tried, times, spread)
 
 
-def _candidate(plan: ScanPlan, times: TissueTimes, spread: FieldSpread) -> Candidate:
-    return Candidate(plan, echo_signal(plan, times, spread))
+def _with_flip_angles(plan: ScanPlan, times: TissueTimes, spread: FieldSpread) -> Iterator[Candidate]:
+    """A spin echo as it is, a gradient echo with every flip angle."""
+    if plan.protocol.name == "spin_echo":
+        yield Candidate(plan, echo_signal(plan, times, spread))
+        return
+    signals = echo_signal(plan, times, spread, flip_angles=FLIP_ANGLES.unsqueeze(1))
+    for angle, signal in zip(FLIP_ANGLES.tolist(), signals, strict=True):
+        yield Candidate(replace(plan, protocol=replace(plan.protocol, flip_angle=angle)), signal)
 
 
-def _spin_echoes(plan: ScanPlan, readout: float, limits: Limits) -> Iterator[Protocol]:
-    shortest = readout + plan.dead_time
-    for TE in _steps(shortest, limits.longest_echo, 1.3):
-        for TR in _steps(TE + 0.5 * shortest, limits.longest_repetition, 1.15):
-            yield replace(plan.protocol, echo_time=TE, repetition_time=TR)
+def _spin_echoes(needed: float, limits: Limits) -> Iterator[tuple[float, float]]:
+    """Echo and repetition times round a readout that needs so much time with its pulses and gradients."""
+    for TE in _steps(needed, limits.longest_echo, 1.3):
+        for TR in _steps(TE + 0.5 * needed, limits.longest_repetition, 1.15):
+            yield TE, TR
 
 
-def _gradient_echoes(plan: ScanPlan, readout: float, limits: Limits) -> Iterator[Protocol]:
-    shortest = 0.5 * (readout + plan.dead_time)
-    for TE in _steps(shortest, min(limits.longest_echo, 0.08), 1.3):
-        for TR in _steps(TE + shortest, min(limits.longest_repetition, 1.0), 1.3):
-            for flip in _steps(math.radians(3), math.radians(90), 1.2):
-                yield replace(plan.protocol, echo_time=TE, repetition_time=TR, flip_angle=flip)
+def _gradient_echoes(needed: float, limits: Limits) -> Iterator[tuple[float, float]]:
+    for TE in _steps(0.5 * needed, limits.longest_echo, 1.4):
+        for TR in _steps(TE + 0.5 * needed, limits.longest_repetition, 1.3):
+            yield TE, TR
 
 
-def _balanced(plan: ScanPlan, readout: float, limits: Limits) -> Iterator[Protocol]:
-    TR = readout + plan.dead_time
-    for flip in _steps(math.radians(5), math.radians(150), 1.12):
-        yield replace(plan.protocol, echo_time=0.5 * TR, repetition_time=TR, flip_angle=flip)
+def _balanced(needed: float, limits: Limits) -> Iterator[tuple[float, float]]:
+    yield 0.5 * needed, needed
 
 
 def _trains(plan: ScanPlan, times: TissueTimes, readouts: list[float], limits: Limits) -> Iterator[Candidate]:
     """Every echo of a train is a candidate for the middle of k-space."""
-    for readout in readouts:
+    for readout, length in product(readouts[::-2], TRAIN_LENGTHS):
         spacing = readout + plan.dead_time
-        for length in (4, 8, 16, 32):
-            for TR in _steps(length * spacing + plan.dead_time, limits.longest_repetition, 1.3):
-                protocol = replace(
-                    plan.protocol,
-                    echo_time=spacing,
-                    repetition_time=TR,
-                    echo_train_length=length,
-                    echo_spacing=spacing,
-                    refocusing_angles=plan.protocol.refocusing_angles[:1] * length,
-                )
-                signals = train_signals(protocol, times)
-                for echo in range(min(length, math.floor(limits.longest_echo / spacing))):
-                    at_echo = replace(protocol, echo_time=(echo + 1) * spacing)
-                    yield Candidate(replace(plan, protocol=at_echo, pixel_bandwidth=1 / readout), signals[:, echo])
+        for TR in _steps(length * spacing + plan.dead_time, limits.longest_repetition, 1.4):
+            protocol = replace(
+                plan.protocol,
+                echo_time=spacing,
+                repetition_time=TR,
+                echo_train_length=length,
+                echo_spacing=spacing,
+                refocusing_angles=plan.protocol.refocusing_angles[:1] * length,
+            )
+            tried = replace(plan, protocol=protocol, pixel_bandwidth=1 / readout)
+            if scan_time(tried) > limits.longest_scan:
+                continue
+            signals = train_signals(protocol, times)
+            for echo in range(min(length, math.floor(limits.longest_echo / spacing))):
+                at_echo = replace(protocol, echo_time=(echo + 1) * spacing)
+                yield Candidate(replace(tried, protocol=at_echo), signals[:, echo])
 
 
 def _steps(low: float, high: float, ratio: float) -> list[float]:
     """From low to high, both included, by at most a ratio."""
     n = max(1, math.ceil(math.log(high / low) / math.log(ratio))) if high > low else 0
     return torch.logspace(math.log10(low), math.log10(max(low, high)), n + 1, dtype=torch.float64).tolist()
+
+
+TRAIN_LENGTHS = (4, 8, 16, 32)
+FLIP_ANGLES = torch.tensor(_steps(math.radians(3), math.radians(150), 1.12), dtype=torch.float64)
+"""Of gradient echoes, rad. Refocusing and excitation pulses of spin echoes stay as the plan has them."""
