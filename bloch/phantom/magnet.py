@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bloch.phantom.grid import voxel_centres
-from bloch.phantom.map_checks import Matrix, VoxelSize
+from bloch.phantom.map_checks import Matrix, VoxelSize, check_voxel_size
 from bloch.phantom.random_field import seeded
 
 LARGEST_DEGREE = 20
@@ -114,7 +114,14 @@ def magnet_field_map(
     Returns:
         ``(z, y, x)``, ppm, float32, for ``Phantom.field_offset``.
     """
-    return magnet_field(magnet, voxel_centres(matrix, voxel_size, device=device)).to(torch.float32)
+    check_voxel_size(voxel_size)
+    nz, ny, nx = matrix
+    plane = voxel_centres((1, ny, nx), voxel_size, device=device)[0]
+    field = torch.empty(matrix, device=device)
+    for i in range(nz):  # plane by plane, since all harmonics of a volume together would fill the memory
+        along = plane.new_tensor([0.0, 0.0, (i - nz // 2) * voxel_size[0]])
+        field[i] = magnet_field(magnet, plane + along)
+    return field
 
 
 def random_magnet(

@@ -46,7 +46,7 @@ def contrast_of(positions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         "ρ": np.linspace(0.5, 1, n),
         "T1": 1 + 100 * positions["x"],
         "T2": 0.1 + 10 * positions["y"],
-        "T2s": 0.05 + np.zeros(n),
+        "T2s": 0.03 + np.zeros(n),
         "Δw": 2 * math.pi * 1e3 * positions["z"],
     }
 
@@ -70,15 +70,22 @@ def test_koma_spins_come_back_at_their_positions(tmp_path: Path, koma_grid) -> N
 
 def test_a_koma_slice_asks_for_its_thickness_and_says_when_it_moves(tmp_path: Path) -> None:
     x, y = (v.ravel() for v in np.meshgrid(np.linspace(-0.1, 0.1, 6), np.linspace(-0.1, 0.1, 6)))
-    path = write_koma(
-        tmp_path / "a.phantom", {"x": x, "y": y, "z": 0 * x}, **dict.fromkeys(("ρ", "T1", "T2"), 1 + 0 * x)
-    )
+    times = dict.fromkeys(("ρ", "T1", "T2"), 1 + 0 * x)
+    path = write_koma(tmp_path / "a.phantom", {"x": x, "y": y, "z": 0 * x}, **times)
     with pytest.warns(UserWarning, match="shifted"):
         phantom = read_koma(path, B0=3.0, thickness=5e-3)
     assert phantom.voxel_size == pytest.approx((5e-3, 0.04, 0.04))
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="shifted"), pytest.warns(UserWarning, match="thickness"):
         assert read_koma(path, B0=3.0).voxel_size[0] == pytest.approx(0.04)
-    assert any("thickness" in str(w.message) for w in warned)
+
+
+def test_times_that_koma_was_not_given_are_infinite(tmp_path: Path, koma_grid) -> None:
+    unset = dict.fromkeys(("T1", "T2", "T2s"), np.full(55, 1e6))
+    never = read_koma(write_koma(tmp_path / "a.phantom", koma_grid, **{**contrast_of(koma_grid), **unset}), B0=3.0)
+    assert never.T2_star is not None
+    spins = never.proton_density > 0
+    for times in (never.T1, never.T2, never.T2_star):
+        assert bool(torch.isinf(times[spins]).all())
 
 
 def test_koma_errors_teach(tmp_path: Path, koma_grid) -> None:

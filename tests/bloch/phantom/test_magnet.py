@@ -8,7 +8,15 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from bloch.phantom import MagnetField, fit_magnet, magnet_field, magnet_field_map, random_magnet, solid_harmonics
+from bloch.phantom import (
+    MagnetField,
+    fit_magnet,
+    magnet_field,
+    magnet_field_map,
+    random_magnet,
+    solid_harmonics,
+    voxel_centres,
+)
 
 FIELD_MAP = "tubes_0.0504T_field_map.mat"
 
@@ -48,6 +56,12 @@ def test_low_degrees_are_the_shims_that_everybody_knows() -> None:
     known = [torch.ones_like(x), y, z, x]
     known += [3**0.5 * x * y, 3**0.5 * y * z, z**2 - (x**2 + y**2) / 2, 3**0.5 * x * z, 3**0.5 / 2 * (x**2 - y**2)]
     torch.testing.assert_close(solid_harmonics(points, 2), torch.stack(known, -1))
+
+
+def test_a_map_has_the_field_of_the_voxel_centres() -> None:
+    magnet, matrix, voxel = random_magnet(1, 30.0, degree=3), (3, 4, 5), (4e-3, 3e-3, 2e-3)
+    there = magnet_field(magnet, voxel_centres(matrix, voxel))
+    torch.testing.assert_close(magnet_field_map(magnet, matrix, voxel), there.float())
 
 
 @pytest.mark.parametrize("peak_to_peak", [1.0, 120.0])
