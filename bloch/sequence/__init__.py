@@ -12,6 +12,8 @@ from bloch.sequence.gradient_echo import Spoiling, gradient_echo
 from bloch.sequence.mprage import mprage
 from bloch.sequence.multi_echo import multi_echo_gradient_echo, multi_echo_readings
 from bloch.sequence.protocol import Protocol, inversion_time_of_null, random_protocol
+from bloch.sequence.pulseq_read import read_pulseq
+from bloch.sequence.pulseq_write import to_pypulseq, write_pulseq
 from bloch.sequence.pulses import HARD_PULSE, PulseDesign, sinc_pulse
 from bloch.sequence.radial import GOLDEN_ANGLE, koosh_ball_readings, radial_readings
 from bloch.sequence.readings import Reading, Readings, cartesian_readings
@@ -69,13 +71,16 @@ __all__ = [
     "partial_fourier",
     "radial_readings",
     "random_protocol",
+    "read_pulseq",
     "scan_plan",
     "sinc_pulse",
     "spin_echo",
     "spin_echo_planar",
     "spiral_readings",
+    "to_pypulseq",
     "trajectory",
     "trapezoid",
     "turbo_spin_echo",
     "variable_density",
+    "write_pulseq",
 ]

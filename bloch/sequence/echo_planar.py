@@ -80,13 +80,10 @@ def _reading(
     if navigators:
         start[1] = 0.0
         blocks += [window_block(window, line) for line in navigators]
-        to_train = k[0] - start
-        blocks.append(
-            moment_block(to_train, shortest_lobe(encoding.matrix[1] / 2 / encoding.field_of_view[1], scanner))
-        )
-    wait = max(
-        blip.duration - window.gradient.times[1], 0.0
-    )  # the blip plays on the ramp of x, before the first sample
+        farthest = shortest_lobe(encoding.matrix[1] / 2 / encoding.field_of_view[1], scanner)
+        blocks.append(moment_block(k[0] - start, farthest))
+    # The blip plays on the ramp of x, before the first sample.
+    wait = max(blip.duration - float(window.gradient.times[1]), 0.0)
     for i, line in enumerate(train):
         step = 0.0 if i == 0 else float(k[i, 1] - k[i - 1, 1])
         blocks.append(_delayed(window_block(window, line), lobe(step, blip), wait))
@@ -104,7 +101,8 @@ def _reading(
 
 def _delayed(block: Block, blip: Gradient | None, wait: float) -> Block:
     """The block's readout a while later, with a blip at its beginning."""
-    assert block.gx is not None and block.readout is not None  # window_block makes both
+    assert block.gx is not None  # window_block makes both
+    assert block.readout is not None
     gx = Gradient(block.gx.times + wait, block.gx.amplitudes)
     readout = replace(block.readout, delay=block.readout.delay + wait)
     return Block(block.duration + wait, gx=gx, gy=blip, readout=readout)

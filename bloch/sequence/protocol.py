@@ -19,6 +19,7 @@ SequenceName = Literal[
     "balanced_ssfp",
     "mprage",
     "echo_planar",
+    "other",
 ]
 
 

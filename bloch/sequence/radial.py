@@ -105,8 +105,8 @@ def check_isotropic(encoding: Encoding, *, axes: tuple[int, ...], n_lines: int) 
     matrix, fov = ([values[axis] for axis in axes] for values in (encoding.matrix, encoding.field_of_view))
     if len(set(matrix)) > 1 or max(fov) - min(fov) > 1e-6 * max(fov):
         raise ValueError(
-            f"spokes and spirals cover all directions alike, but matrix {matrix} and field of view {fov} m differ between the axes "
-            "they turn through; make them equal"
+            f"spokes and spirals cover all directions alike, but matrix {matrix} and field of view {fov} m differ "
+            "between the axes they turn through; make them equal"
         )
     if n_lines < 1:
         raise ValueError(f"{n_lines} spokes or interleaves measure nothing; ask for 1 or more")

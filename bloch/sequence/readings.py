@@ -102,8 +102,8 @@ def readout_window(encoding: Encoding, scanner: Scanner) -> Window:
         raise ValueError(
             f"a sample every {dwell * 1e6:.6g} us over a field of view of {encoding.field_of_view[2] * 1e3:.4g} mm "
             f"needs a readout gradient of {amplitude * 1e3:.4g} mT/m, but the scanner has "
-            f"{scanner.max_gradient * 1e3:.4g} mT/m; lower the bandwidth (sample_time of {slowest * 1e6:.6g} us or more) or "
-            "widen the field of view"
+            f"{scanner.max_gradient * 1e3:.4g} mT/m; lower the bandwidth (sample_time of {slowest * 1e6:.6g} us or "
+            "more) or widen the field of view"
         )
     raster = scanner.gradient_raster
     ramp = on_raster(max(amplitude / scanner.max_slew, scanner.adc_dead_time, raster), raster)
