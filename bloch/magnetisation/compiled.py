@@ -28,7 +28,7 @@ PHASORS_KEPT = 2**20
 X, Y, Z, XS, YS, STATE = (k * LANES for k in range(6))
 RE, IM, PHASOR = (k * LANES for k in range(3))
 M0, D1, D2, BR, BI, CY, QX, QY, QZ, QC, VOXEL = (k * LANES for k in range(11))
-OPERATOR = 12 * LANES
+MOMENT, OPERATOR = 3 * LANES, 12 * LANES
 
 
 class Body(NamedTuple):
@@ -60,7 +60,6 @@ def _series(first: int, n: int) -> list[float]:
 S8, C8 = tuple(_series(1, 12)), tuple(_series(0, 12))
 S4, C4 = tuple(map(np.float32, _series(1, 7))), tuple(map(np.float32, _series(0, 7)))
 E8 = tuple(1 / math.factorial(k) for k in range(14))
-TWO, ONE = np.float32(2), np.float32(1)
 
 
 @njit(nogil=True, fastmath=True)
@@ -107,48 +106,63 @@ def _exp_minus(x: float) -> float:
 
 
 @njit(nogil=True, fastmath=True)
-def _count_cycles(row, places, i, v0, cycles, at):  # type: ignore[no-untyped-def]
-    """Σ_f row_f place_f of one isochromat of a block, into ``cycles[at:]``."""
+def _count_cycles(row, places, i, v0, work):  # type: ignore[no-untyped-def]
+    """Σ_f row_f place_f of one isochromat of a block, into the workspace."""
     for v in range(LANES):
-        cycles[at + v] = 0.0
+        work[CY + v] = 0.0
     for f in range(len(row)):
-        if row[f] != 0.0:
+        weight = row[f]
+        if weight != 0.0:
+            place = places[f, i, v0 : v0 + LANES]
             for v in range(LANES):
-                cycles[at + v] += row[f] * places[f, i, v0 + v]
+                work[CY + v] += weight * place[v]
 
 
 @njit(nogil=True, fastmath=True)
-def _phasor(plan, body, r, v0, work, phasors, at, recovery, slot):  # type: ignore[no-untyped-def]
-    """exp(−t/T2 − 2πi cycles) of a block for row r, and 1 − exp(−t/T1)."""
-    time = plan.row_time[r]
+def _decay(time, body, v0, work):  # type: ignore[no-untyped-def]
+    """exp(−t/T1) and exp(−t/T2) of a block, into the workspace."""
+    R1, R2 = body.R1[v0 : v0 + LANES], body.R2[v0 : v0 + LANES]
     for v in range(LANES):
-        work[D2 + v] = _exp_minus(time * body.R2[v0 + v])
-        recovery[slot * LANES + v] = 1.0 - _exp_minus(time * body.R1[v0 + v])
-    for i in range(body.places.shape[1]):
-        _count_cycles(plan.rows[r], body.places, i, v0, work, CY)
-        o = at + i * PHASOR
+        work[D1 + v] = _exp_minus(time * R1[v])
+    for v in range(LANES):
+        work[D2 + v] = _exp_minus(time * R2[v])
+
+
+@njit(nogil=True, fastmath=True)
+def _phasor(plan, body, r, v0, work, kept, slot):  # type: ignore[no-untyped-def]
+    """exp(−t/T2 − 2πi cycles) of a block for row r, and 1 − exp(−t/T1), into a slot."""
+    _decay(plan.row_time[r], body, v0, work)
+    n = body.places.shape[1]
+    real = kept.dtype.type
+    one, two = real(1), real(2)
+    recovery = kept[slot * (n * PHASOR + LANES) : slot * (n * PHASOR + LANES) + LANES]
+    for v in range(LANES):
+        recovery[v] = 1.0 - work[D1 + v]
+    row = plan.rows[r]
+    for i in range(n):
+        _count_cycles(row, body.places, i, v0, work)
+        at = slot * (n * PHASOR + LANES) + LANES + i * PHASOR
+        phasor = kept[at : at + PHASOR]
         for v in range(LANES):
-            x = phasors.dtype.type(work[CY + v] - np.rint(work[CY + v]))
-            s, c = _half(x)
-            decay = phasors.dtype.type(work[D2 + v])
-            phasors[o + RE + v] = decay * (ONE - TWO * s * s)
-            phasors[o + IM + v] = -decay * TWO * s * c
+            s, c = _half(real(work[CY + v] - np.rint(work[CY + v])))
+            decay = real(work[D2 + v])
+            phasor[RE + v] = decay * (one - two * s * s)
+            phasor[IM + v] = -decay * two * s * c
 
 
 @njit(nogil=True, fastmath=True)
 def _play(plan, body, p, v0, work):  # type: ignore[no-untyped-def]
     """The steps of pulse p on the states in the workspace, float64; left-handed turns by quaternions."""
+    transmit_re, transmit_im = body.transmit[0, v0 : v0 + LANES], body.transmit[1, v0 : v0 + LANES]
     for v in range(LANES):
-        work[BR + v] = body.transmit[0, v0 + v]
-        work[BI + v] = body.transmit[1, v0 + v]
+        work[BR + v] = transmit_re[v]
+        work[BI + v] = transmit_im[v]
     for k in range(plan.first_step[p], plan.first_step[p + 1]):
         re, im = plan.turn[k, 0], plan.turn[k, 1]
-        half = plan.step_time[k] / 2
-        for v in range(LANES):
-            work[D1 + v] = _exp_minus(half * body.R1[v0 + v])
-            work[D2 + v] = _exp_minus(half * body.R2[v0 + v])
+        _decay(plan.step_time[k] / 2, body, v0, work)
+        row = plan.step_rows[k]
         for i in range(body.places.shape[1]):
-            _count_cycles(plan.step_rows[k], body.places, i, v0, work, CY)
+            _count_cycles(row, body.places, i, v0, work)
             for v in range(LANES):
                 wx = -(work[BR + v] * re - work[BI + v] * im)
                 wy = -(work[BR + v] * im + work[BI + v] * re)
@@ -158,17 +172,28 @@ def _play(plan, body, p, v0, work):  # type: ignore[no-untyped-def]
                 s, c = _half_double(turns - np.rint(turns))  # an odd whole turn changes the sign of both
                 s = s / angle
                 work[QX + v], work[QY + v], work[QZ + v], work[QC + v] = wx * s, wy * s, wz * s, c
-            o = VOXEL + i * 3 * LANES
-            for v in range(LANES):
-                qx, qy, qz, c = work[QX + v], work[QY + v], work[QZ + v], work[QC + v]
-                e1, e2, m0 = work[D1 + v], work[D2 + v], work[M0 + v]
-                x, y = work[o + X + v] * e2, work[o + Y + v] * e2
-                z = m0 + (work[o + Z + v] - m0) * e1
-                tx, ty, tz = 2 * (qy * z - qz * y), 2 * (qz * x - qx * z), 2 * (qx * y - qy * x)
-                x += c * tx + qy * tz - qz * ty
-                y += c * ty + qz * tx - qx * tz
-                z += c * tz + qx * ty - qy * tx
-                work[o + X + v], work[o + Y + v], work[o + Z + v] = x * e2, y * e2, m0 + (z - m0) * e1
+            o = VOXEL + i * MOMENT
+            _turn(work[:VOXEL], work[o : o + MOMENT])
+
+
+@njit(nogil=True, fastmath=True)
+def _turn(work, M):  # type: ignore[no-untyped-def]
+    """One step: relax for half of it, turn by the quaternion, relax."""
+    for v in range(LANES):
+        qx, qy, qz, c = work[QX + v], work[QY + v], work[QZ + v], work[QC + v]
+        e1, e2, m0 = work[D1 + v], work[D2 + v], work[M0 + v]
+        x, y, z = M[X + v] * e2, M[Y + v] * e2, m0 + (M[Z + v] - m0) * e1
+        tx, ty, tz = 2 * (qy * z - qz * y), 2 * (qz * x - qx * z), 2 * (qx * y - qy * x)
+        x += c * tx + qy * tz - qz * ty
+        y += c * ty + qz * tx - qx * tz
+        z += c * tz + qx * ty - qy * tx
+        M[X + v], M[Y + v], M[Z + v] = x * e2, y * e2, m0 + (z - m0) * e1
+
+
+@njit(nogil=True, fastmath=True)
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    for v in range(len(target)):
+        target[v] = source[v]
 
 
 @njit(nogil=True, fastmath=True)
@@ -176,93 +201,98 @@ def _operator(plan, body, p, v0, work, operators, at):  # type: ignore[no-untype
     """M → A M + b of pulse p on every isochromat of a block, column by column."""
     n = body.places.shape[1]
     for column in range(4):
-        for v in range(LANES):
-            work[M0 + v] = body.equilibrium[v0 + v] if column == 3 else 0.0
+        work[M0 : M0 + LANES] = 0.0
+        if column == 3:
+            _copy(body.equilibrium[v0 : v0 + LANES], work[M0 : M0 + LANES])
         for i in range(n):
             for axis in range(3):
-                for v in range(LANES):
-                    work[VOXEL + (3 * i + axis) * LANES + v] = 1.0 if axis == column else 0.0
+                o = VOXEL + i * MOMENT + axis * LANES
+                work[o : o + LANES] = 1.0 if axis == column else 0.0
         _play(plan, body, p, v0, work)
         for i in range(n):
             for axis in range(3):
-                o = at + i * OPERATOR + (4 * axis + column) * LANES
-                for v in range(LANES):
-                    operators[o + v] = work[VOXEL + (3 * i + axis) * LANES + v]
+                o, to = VOXEL + i * MOMENT + axis * LANES, at + i * OPERATOR + (4 * axis + column) * LANES
+                _copy(work[o : o + LANES], operators[to : to + LANES])
+
+
+@njit(nogil=True, fastmath=True)
+def _play_once(plan, body, p, v0, work, state):  # type: ignore[no-untyped-def]
+    """Pulse p on the state, in float64: thousands of short steps would be rounded in float32."""
+    n = body.places.shape[1]
+    _copy(body.equilibrium[v0 : v0 + LANES], work[M0 : M0 + LANES])
+    for i in range(n):
+        o = VOXEL + i * MOMENT
+        _copy(state[i * STATE : i * STATE + MOMENT], work[o : o + MOMENT])
+    _play(plan, body, p, v0, work)
+    for i in range(n):
+        o = VOXEL + i * MOMENT
+        _copy(work[o : o + MOMENT], state[i * STATE : i * STATE + MOMENT])
 
 
 @njit(nogil=True, fastmath=True)
 def _turn_z(state, n, c, s):  # type: ignore[no-untyped-def]
     """Transverse magnetisation times c + i s."""
     for i in range(n):
-        o = i * STATE
+        M = state[i * STATE : (i + 1) * STATE]
         for v in range(LANES):
-            x, y = state[o + X + v], state[o + Y + v]
-            state[o + X + v] = c * x - s * y
-            state[o + Y + v] = s * x + c * y
+            x, y = M[X + v], M[Y + v]
+            M[X + v], M[Y + v] = c * x - s * y, s * x + c * y
 
 
 @njit(nogil=True, fastmath=True)
 def _operate(state, n, operators, at):  # type: ignore[no-untyped-def]
     for i in range(n):
-        o, a = i * STATE, at + i * OPERATOR
+        M = state[i * STATE : (i + 1) * STATE]
+        A = operators[at + i * OPERATOR : at + (i + 1) * OPERATOR]
         for v in range(LANES):
-            x, y, z = state[o + X + v], state[o + Y + v], state[o + Z + v]
-            b = a + v
-            state[o + X + v] = (
-                operators[b] * x + operators[b + LANES] * y + operators[b + 2 * LANES] * z + operators[b + 3 * LANES]
-            )
-            b = a + 4 * LANES + v
-            state[o + Y + v] = (
-                operators[b] * x + operators[b + LANES] * y + operators[b + 2 * LANES] * z + operators[b + 3 * LANES]
-            )
-            b = a + 8 * LANES + v
-            state[o + Z + v] = (
-                operators[b] * x + operators[b + LANES] * y + operators[b + 2 * LANES] * z + operators[b + 3 * LANES]
-            )
+            x, y, z = M[X + v], M[Y + v], M[Z + v]
+            M[X + v] = A[v] * x + A[LANES + v] * y + A[2 * LANES + v] * z + A[3 * LANES + v]
+            M[Y + v] = A[4 * LANES + v] * x + A[5 * LANES + v] * y + A[6 * LANES + v] * z + A[7 * LANES + v]
+            M[Z + v] = A[8 * LANES + v] * x + A[9 * LANES + v] * y + A[10 * LANES + v] * z + A[11 * LANES + v]
 
 
 @njit(nogil=True, fastmath=True)
-def _play_once(plan, body, p, v0, work, state):  # type: ignore[no-untyped-def]
-    n = body.places.shape[1]
-    for v in range(LANES):
-        work[M0 + v] = body.equilibrium[v0 + v]
+def _precess(state, n, kept, slot, equilibrium):  # type: ignore[no-untyped-def]
+    """To the end of a segment; ``equilibrium`` of the block."""
+    at = slot * (n * PHASOR + LANES)
+    recovery = kept[at : at + LANES]
     for i in range(n):
-        for axis in range(3):
-            for v in range(LANES):
-                work[VOXEL + (3 * i + axis) * LANES + v] = state[i * STATE + axis * LANES + v]
-    _play(plan, body, p, v0, work)
-    for i in range(n):
-        for axis in range(3):
-            for v in range(LANES):
-                state[i * STATE + axis * LANES + v] = work[VOXEL + (3 * i + axis) * LANES + v]
+        M, phasor = state[i * STATE : (i + 1) * STATE], kept[at + LANES + i * PHASOR : at + LANES + (i + 1) * PHASOR]
+        for v in range(LANES):
+            x, y, z = M[X + v], M[Y + v], M[Z + v]
+            c, s = phasor[RE + v], phasor[IM + v]
+            M[X + v], M[Y + v] = c * x - s * y, s * x + c * y
+            M[Z + v] = z + (equilibrium[v] - z) * recovery[v]
 
 
 @njit(nogil=True, fastmath=True)
-def _precess(state, n, phasors, at, recovery, slot, equilibrium, v0):  # type: ignore[no-untyped-def]
-    """To the end of a segment."""
+def _sample(state, n, kept, slot, total):  # type: ignore[no-untyped-def]
+    """Transverse magnetisation at a sample, from that after the pulse, summed over isochromats."""
+    at = slot * (n * PHASOR + LANES) + LANES
+    total[:] = 0
     for i in range(n):
-        o, q = i * STATE, at + i * PHASOR
+        M, phasor = state[i * STATE : (i + 1) * STATE], kept[at + i * PHASOR : at + (i + 1) * PHASOR]
         for v in range(LANES):
-            x, y, z = state[o + X + v], state[o + Y + v], state[o + Z + v]
-            c, s = phasors[q + RE + v], phasors[q + IM + v]
-            state[o + X + v] = c * x - s * y
-            state[o + Y + v] = s * x + c * y
-            state[o + Z + v] = z + (equilibrium[v0 + v] - z) * recovery[slot * LANES + v]
-
-
-@njit(nogil=True, fastmath=True)
-def _sample(state, n, phasors, at, source, total):  # type: ignore[no-untyped-def]
-    """Transverse magnetisation at a sample, from rows ``source`` (X or XS) of the state, summed over isochromats."""
-    for v in range(2 * LANES):
-        total[v] = 0
-    for i in range(n):
-        o, q = i * STATE, at + i * PHASOR
-        for v in range(LANES):
-            x, y = state[o + source + v], state[o + source + LANES + v]
-            c, s = phasors[q + RE + v], phasors[q + IM + v]
+            x, y = M[X + v], M[Y + v]
+            c, s = phasor[RE + v], phasor[IM + v]
             xs, ys = c * x - s * y, s * x + c * y
-            state[o + XS + v] = xs
-            state[o + YS + v] = ys
+            M[XS + v], M[YS + v] = xs, ys
+            total[v] += xs
+            total[LANES + v] += ys
+
+
+@njit(nogil=True, fastmath=True)
+def _next_sample(state, n, kept, slot, total):  # type: ignore[no-untyped-def]
+    """The same from the sample before; a loop of its own, for the compiler must see what overlaps."""
+    at = slot * (n * PHASOR + LANES) + LANES
+    total[:] = 0
+    for i in range(n):
+        M, phasor = state[i * STATE : (i + 1) * STATE], kept[at + i * PHASOR : at + (i + 1) * PHASOR]
+        for v in range(LANES):
+            x, y = M[XS + v], M[YS + v]
+            c, s = phasor[RE + v], phasor[IM + v]
+            xs, ys = c * x - s * y, s * x + c * y
+            M[XS + v], M[YS + v] = xs, ys
             total[v] += xs
             total[LANES + v] += ys
 
@@ -313,13 +343,13 @@ def _hear(total, coils, v0, s):  # type: ignore[no-untyped-def]
         coils.signal[0, s, 0] += re
         coils.signal[0, s, 1] += im
     for c in range(coils.re.shape[1]):
-        at = coils.state[s]
+        state = coils.state[s]
+        a, b = coils.re[state, c, v0 : v0 + LANES], coils.im[state, c, v0 : v0 + LANES]
         re = total.dtype.type(0)
         im = total.dtype.type(0)
         for v in range(LANES):
-            a, b = coils.re[at, c, v0 + v], coils.im[at, c, v0 + v]
-            re += a * total[v] - b * total[LANES + v]
-            im += a * total[LANES + v] + b * total[v]
+            re += a[v] * total[v] - b[v] * total[LANES + v]
+            im += a[v] * total[LANES + v] + b[v] * total[v]
         coils.signal[c, s, 0] += re
         coils.signal[c, s, 1] += im
 
@@ -335,22 +365,21 @@ def _write(held, record, v0, m, first, last):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True)
 def _block(plan, slots, body, v0, buffers, coils, record):  # type: ignore[no-untyped-def]
-    state, phasors, recovery, operators, work, total, held = buffers
+    state, kept, operators, work, total, held = buffers
     n = body.places.shape[1]
     m = min(LANES, body.n_voxels - v0)
     keeps = record.found.shape[0] > 0
     real = state.dtype.type
     for r in range(len(slots.row)):
         if slots.row[r] >= 0:
-            _phasor(plan, body, r, v0, work, phasors, slots.row[r] * n * PHASOR, recovery, slots.row[r])
+            _phasor(plan, body, r, v0, work, kept, slots.row[r])
     for p in range(len(slots.pulse)):
         if slots.pulse[p] >= 0:
             _operator(plan, body, p, v0, work, operators, slots.pulse[p] * n * OPERATOR)
+    equilibrium = body.equilibrium[v0 : v0 + LANES]
+    state[:] = 0
     for i in range(n):
-        for v in range(LANES):
-            state[i * STATE + X + v] = 0
-            state[i * STATE + Y + v] = 0
-            state[i * STATE + Z + v] = body.equilibrium[v0 + v]
+        _copy(equilibrium, state[i * STATE + Z : i * STATE + Z + LANES])
     written = 0
     step_held = -1  # row in the scratch slot of steps
     for g in range(len(plan.pulse)):
@@ -369,15 +398,18 @@ def _block(plan, slots, body, v0, buffers, coils, record):  # type: ignore[no-un
             if slot < 0:
                 slot = slots.n_rows + plan.is_step[j]
                 if not (plan.is_step[j] and step_held == r):
-                    _phasor(plan, body, r, v0, work, phasors, slot * n * PHASOR, recovery, slot)
+                    _phasor(plan, body, r, v0, work, kept, slot)
                     step_held = r if plan.is_step[j] else step_held
-            _sample(state, n, phasors, slot * n * PHASOR, XS if plan.is_step[j] else X, total)
+            if plan.is_step[j]:
+                _next_sample(state, n, kept, slot, total)
+            else:
+                _sample(state, n, kept, slot, total)
             if keeps:
                 c, s = real(record.phasor[j, 0]), real(record.phasor[j, 1])
-                at = (j - written) * 2 * LANES
+                row = held[(j - written) * 2 * LANES : (j - written + 1) * 2 * LANES]
                 for v in range(LANES):
-                    held[at + v] = c * total[v] - s * total[LANES + v]
-                    held[at + LANES + v] = s * total[v] + c * total[LANES + v]
+                    row[v] = c * total[v] - s * total[LANES + v]
+                    row[LANES + v] = s * total[v] + c * total[LANES + v]
                 if j - written == HELD - 1:
                     _write(held, record, v0, m, written, j + 1)
                     written = j + 1
@@ -388,8 +420,8 @@ def _block(plan, slots, body, v0, buffers, coils, record):  # type: ignore[no-un
             slot = slots.row[r]
             if slot < 0:
                 slot = slots.n_rows
-                _phasor(plan, body, r, v0, work, phasors, slot * n * PHASOR, recovery, slot)
-            _precess(state, n, phasors, slot * n * PHASOR, recovery, slot, body.equilibrium, v0)
+                _phasor(plan, body, r, v0, work, kept, slot)
+            _precess(state, n, kept, slot, equilibrium)
     if keeps:
         _write(held, record, v0, m, written, len(plan.sample_row))
 
@@ -400,8 +432,7 @@ def _simulate(plan, slots, body, coils, record):  # type: ignore[no-untyped-def]
     like = body.equilibrium
     buffers = (
         np.empty(n * STATE, like.dtype),
-        np.empty((slots.n_rows + 2) * n * PHASOR, like.dtype),
-        np.empty((slots.n_rows + 2) * LANES, like.dtype),
+        np.empty((slots.n_rows + 2) * (n * PHASOR + LANES), like.dtype),
         np.empty(slots.n_pulses * n * OPERATOR, like.dtype),
         np.empty(VOXEL + n * 3 * LANES, np.float64),
         np.empty(2 * LANES, like.dtype),

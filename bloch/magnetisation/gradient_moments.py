@@ -31,8 +31,13 @@ def moments(gradients: Sequence[Gradient | None], times: np.ndarray) -> np.ndarr
             inside = np.clip(times, t[0], t[-1])
             i = np.clip(np.searchsorted(t, inside, side="right") - 1, 0, len(t) - 2)
             since = inside - t[i]
-            slope = (G[i + 1] - G[i]) / (t[i + 1] - t[i])
-            found[:, axis] = GYROMAGNETIC_RATIO * np.diff(until[i] + since * (G[i] + slope * since / 2))
+            slope = ((G[1:] - G[:-1]) / np.diff(t))[i]
+            level = G[i] + slope * since
+            area = np.diff(until[i] + since * (G[i] + level) / 2)
+            # Within one straight piece without the sum up to it, so that equal steps have equal moments to the last bit.
+            within = (np.diff(i) == 0) & (inside[:-1] == times[:-1]) & (inside[1:] == times[1:])
+            direct = np.diff(times).round(12) * (level[:-1] + level[1:]) / 2
+            found[:, axis] = GYROMAGNETIC_RATIO * np.where(within, direct, area)
     return found
 
 

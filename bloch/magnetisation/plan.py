@@ -135,6 +135,7 @@ def _free(part: np.ndarray, taken: np.ndarray, rows: _Rows, slack: np.ndarray) -
     end = rows.number(until[-1])
     between, until = between[: len(ends)], until[: len(ends)]
     is_step = np.zeros(len(ends), bool)
+    numbers = np.zeros(len(ends), int)
     if len(ends) > SHORTEST_ROW:
         new = np.append(True, (abs(np.diff(between, axis=0)) > slack).any(1))
         new[1] = True  # the first step may hold anything before the first sample
@@ -142,9 +143,11 @@ def _free(part: np.ndarray, taken: np.ndarray, rows: _Rows, slack: np.ndarray) -
         length = np.diff(np.append(first, len(new)))
         since = np.arange(len(new)) - np.repeat(first, length)
         is_step = (np.repeat(length, length) >= SHORTEST_ROW) & (since % ANCHOR > 0)
-        between = between[np.repeat(first, length)]  # all alike, so that the row is one
-    numbers = [rows.number(b if step else u) for b, u, step in zip(between, until, is_step, strict=True)]
-    return end, np.array(numbers, int), is_step
+        for start, n in zip(first[length >= SHORTEST_ROW], length[length >= SHORTEST_ROW], strict=True):
+            numbers[start : start + n] = rows.number(between[start])
+    for j in np.flatnonzero(~is_step):
+        numbers[j] = rows.number(until[j])
+    return end, numbers, is_step
 
 
 class _Pulses:
@@ -161,7 +164,11 @@ class _Pulses:
         phase = rf[0] / abs(rf[0])
         turn = rf * phase.conjugate()
         largest = abs(turn).max()
-        key = (turn / largest).round(10).tobytes() + largest.round(12).tobytes() + self.timed[first:last].tobytes()
+        key = (
+            ((turn / largest).round(10) + 0.0).tobytes()
+            + largest.round(12).tobytes()
+            + self.timed[first:last].tobytes()
+        )
         if key not in self.index:
             self.index[key] = len(self.turns)
             self.turns.append(turn)

@@ -29,7 +29,7 @@ class Timeline:
         sample: index of the sample that is taken at the end of the step, int64 ``(step,)``; −1 where none is.
         receiver_phase: ``(sample,)``, float64, rad.
         readout: which readout a sample belongs to, int64 ``(sample,)``.
-        pulse: which pulse of the sequence a step belongs to, int64 ``(step,)``; −1 where none plays.
+        pulse: which pulse of the sequence a step belongs to, zeros of its shape included, int64 ``(step,)``; or −1.
         cycles: phase that every spin gains in a step whatever its place, as by motion, ``(step,)``, float64.
         breathing: moment times the amplitude of the breathing motion, ``(step, 3)``, 1/m; None where nothing breathes.
     """
@@ -77,7 +77,7 @@ def timeline(sequence: Sequence, *, concomitant: bool = False) -> Timeline:
     """Cut a sequence into steps.
 
     A step ends where a raster step of a pulse or a sample does; gradients may change within, since without a pulse only
-    their moment counts. Blocks made of the same event objects are cut once.
+    their moment counts. Blocks with the same events are cut once.
 
     Args:
         sequence: to cut.
@@ -92,13 +92,12 @@ def timeline(sequence: Sequence, *, concomitant: bool = False) -> Timeline:
     if not sequence.blocks:
         raise ValueError("the sequence has no blocks")
     cut: dict[tuple, _Steps] = {}
-    keep = []  # the events, so that no identity is used twice
+    shapes: dict[int, bytes] = {}  # of arrays by identity, which the sequence's blocks keep alive
     parts, phases = [], []
     for b in sequence.blocks:
-        key = _identity(b)
+        key = _content(b, shapes)
         if key not in cut:
-            cut[key] = _cut(b)
-            keep.append(b)
+            cut[key] = _cut(b, concomitant=concomitant)
         parts.append(cut[key])
         phases.append(0.0 if b.rf is None else b.rf.phase)
     n_steps = [len(part.duration) for part in parts]
@@ -109,13 +108,15 @@ def timeline(sequence: Sequence, *, concomitant: bool = False) -> Timeline:
     is_sample = np.concatenate([part.is_sample for part in parts])
     directions = IDENTITY if sequence.encoding is None else sequence.encoding.directions
     turn = np.asarray(directions)[::-1]  # rows x, y, z: patient vectors of the logical axes
-    products = np.concatenate([part.products for part in parts]) if concomitant else None
     as_tensor = torch.from_numpy
+    products = None
+    if concomitant:
+        products = as_tensor(_rotate_products(np.concatenate([part.products for part in parts]), turn))
     return Timeline(
         duration=as_tensor(np.concatenate([part.duration for part in parts])),
         rf=as_tensor(np.concatenate([part.rf for part in parts]) * turns),
         moment=as_tensor(np.concatenate([part.moment for part in parts]) @ turn),
-        products=None if products is None else as_tensor(_rotate_products(products, turn)),
+        products=products,
         sample=as_tensor(np.where(is_sample, np.cumsum(is_sample) - 1, -1)),
         receiver_phase=as_tensor(_receiver_phase(readouts)),
         readout=as_tensor(np.repeat(np.arange(len(readouts)), [r.n_samples for r in readouts])),
@@ -124,13 +125,21 @@ def timeline(sequence: Sequence, *, concomitant: bool = False) -> Timeline:
     )
 
 
-def _identity(b: Block) -> tuple:
-    rf = () if b.rf is None else (id(b.rf.rotations), b.rf.raster, b.rf.frequency_offset, b.rf.delay)
-    readout = () if b.readout is None else (b.readout.n_samples, b.readout.dwell, b.readout.delay)
-    return b.duration, rf, readout, *(id(g) for g in b.gradients)
+def _content(b: Block, shapes: dict[int, bytes]) -> tuple:
+    """Equal for blocks that are cut alike."""
+
+    def shape(values: np.ndarray) -> bytes:
+        if id(values) not in shapes:
+            shapes[id(values)] = values.tobytes()
+        return shapes[id(values)]
+
+    rf = None if b.rf is None else (shape(b.rf.rotations), b.rf.raster, b.rf.frequency_offset, b.rf.delay)
+    readout = None if b.readout is None else (b.readout.n_samples, b.readout.dwell, b.readout.delay)
+    gradients = tuple(None if g is None else (shape(g.times), shape(g.amplitudes)) for g in b.gradients)
+    return b.duration, rf, readout, gradients
 
 
-def _cut(b: Block) -> _Steps:
+def _cut(b: Block, *, concomitant: bool) -> _Steps:
     edges = [np.array([0.0, b.duration])]
     samples = np.zeros(0)
     if b.rf is not None:
@@ -138,27 +147,35 @@ def _cut(b: Block) -> _Steps:
     if b.readout is not None:
         samples = b.readout.delay + (np.arange(b.readout.n_samples) + 0.5) * b.readout.dwell
         edges.append(samples)
-    times = np.unique(np.concatenate(edges).round(12))  # ps: sums of floats meet again
+    times: np.ndarray = np.unique(np.concatenate(edges).round(12))  # ps: sums of floats meet again
     if b.rf is not None and b.rf.raster == 0:  # a step of no duration, in which the pulse plays
         at = int(np.argmin(abs(times - b.rf.delay)))
         times = np.insert(times, at, times[at])
     start, end = times[:-1], times[1:]
     is_sample = np.zeros(len(start), bool)
     is_sample[np.searchsorted(end, samples.round(12) - 1e-13)] = True
-    rf = np.zeros(len(start), complex) if b.rf is None else _rotations(b.rf, start, end)
-    return _Steps(end - start, rf, moments(b.gradients, times), mean_products(b.gradients, times), is_sample, rf != 0)
+    rf, is_pulse = np.zeros(len(start), complex), np.zeros(len(start), bool)
+    if b.rf is not None:
+        rf, is_pulse = _rotations(b.rf, start, end)
+    # Equal steps get equal numbers, to the last bit: engines look for them.
+    duration = (end - start).round(12)
+    products = mean_products(b.gradients, times) if concomitant else np.zeros((len(start), 6))
+    return _Steps(duration, rf, moments(b.gradients, times), products, is_sample, is_pulse)
 
 
-def _rotations(pulse: RFPulse, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """What each step turns; a spin of off-resonance f turns as exp(−2πi f t), so a pulse that meets it does too."""
+def _rotations(pulse: RFPulse, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each step turns, and whether the pulse plays in it.
+
+    A spin of off-resonance f turns as exp(−2πi f t), so a pulse that meets it does too.
+    """
     if pulse.raster == 0:
-        return np.where(start == end, pulse.rotations.sum(), 0)
+        return np.where(start == end, pulse.rotations.sum(), 0), start == end
     index = np.floor(((start + end) / 2 - pulse.delay) / pulse.raster).astype(int)
     inside = (index >= 0) & (index < len(pulse.rotations))
     index = index.clip(0, len(pulse.rotations) - 1)
     since_centre = (start + end) / 2 - pulse.delay - pulse.duration / 2
     carrier = np.exp(-2j * np.pi * pulse.frequency_offset * since_centre)
-    return np.where(inside, pulse.rotations[index] * ((end - start) / pulse.raster) * carrier, 0)
+    return np.where(inside, pulse.rotations[index] * ((end - start) / pulse.raster) * carrier, 0), inside
 
 
 def _receiver_phase(readouts: list[Readout]) -> np.ndarray:
