@@ -104,18 +104,22 @@ def test_breathing_on_another_grid_is_refused() -> None:
         replace(uniform_maps(), motion=breathing)
 
 
-def test_everything_moves_to_another_device() -> None:
-    device = torch.device("meta")  # holds no numbers, so anything left behind would show
-    rigid = drift(1.0, rotation=(0.1, 0.0, 0.0))
-    with pytest.raises((NotImplementedError, RuntimeError, ValueError)):
-        float(torch.ones(1, device=device))
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_everything_moves_to_another_device(name: str) -> None:
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    device, rigid = torch.device(name), drift(1.0, rotation=(0.1, 0.0, 0.0))
     phantom = Phantom(torch.ones(1, *MATRIX), ("csf",), VOXEL, torch.zeros(MATRIX), torch.ones(MATRIX), rigid)
-    here = to_device(phantom, torch.device("cpu"))
-    assert isinstance(here.motion, RigidMotion)
-    torch.testing.assert_close(here.motion.rotations, rigid.rotations)
-    maps = maps_to_device(uniform_maps(), torch.device("cpu"))
-    assert maps.voxel_size == VOXEL
-    torch.testing.assert_close(maps.T2, uniform_maps().T2)
+    there = to_device(phantom, device)
+    assert isinstance(there.motion, RigidMotion)
+    breathing = RespiratoryMotion(torch.zeros(3, *MATRIX), period=5.0)
+    maps = maps_to_device(replace(uniform_maps(), motion=breathing), device)
+    assert isinstance(maps.motion, RespiratoryMotion)
+    tensors = [there.fractions, there.field_offset, there.transmit_field, there.motion.times, there.motion.rotations]
+    tensors += [maps.proton_density, maps.T1, maps.T2, maps.T2_star, maps.motion.displacement]
+    assert {tensor.device.type for tensor in tensors if tensor is not None} == {name}
+    assert (there.motion.interpolated, maps.motion.period, maps.voxel_size) == (True, 5.0, VOXEL)
+    torch.testing.assert_close(maps.T2.cpu(), uniform_maps().T2)
 
 
 def test_the_voxel_n_over_2_is_the_origin_and_axes_are_x_y_z() -> None:
