@@ -18,7 +18,7 @@ Shot = Callable[[int, int], list[Block]]
 """Blocks of a slice's index and a shot's index; dummies have negative indices, the last one −1."""
 
 
-def time_left(name: str, wanted: float, needed: float, *, raster: float) -> float:
+def time_left(name: str, wanted: float, needed: float, *, raster: float, fix: str = "") -> float:
     """How much of a wanted time is left beyond what the events need.
 
     Args:
@@ -26,6 +26,7 @@ def time_left(name: str, wanted: float, needed: float, *, raster: float) -> floa
         wanted: s.
         needed: s.
         raster: of which the wanted time is a multiple, s.
+        fix: a way out beside a longer time; empty for those that always help.
 
     Returns:
         ``wanted − needed``, s, at least 0.
@@ -37,8 +38,8 @@ def time_left(name: str, wanted: float, needed: float, *, raster: float) -> floa
         shortest = on_raster(needed, raster)
         raise ValueError(
             f"the {name} of {wanted * 1e3:.6g} ms is too short: the shortest possible with these gradients, pulses and "
-            f"this bandwidth is {shortest * 1e3:.6g} ms; lengthen it, or shorten the readout (smaller sample_time) or "
-            "the pulses"
+            f"this bandwidth is {shortest * 1e3:.6g} ms; lengthen it, or "
+            + (fix or "shorten the readout (smaller sample_time) or the pulses")
         )
     nearest = round(wanted / raster) * raster
     if abs(wanted - nearest) > 1e-9:

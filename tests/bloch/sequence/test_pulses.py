@@ -1,0 +1,88 @@
+"""Pulses and slice selection against the Bloch equation and plain geometry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bloch.sequence import HARD_PULSE, PulseDesign, sinc_pulse
+from bloch.sequence.pulses import HANN, pulse_block, selected_pulse
+from bloch.tissue import GYROMAGNETIC_RATIO
+
+
+def profile(block, position: np.ndarray, *, amplitude: float) -> np.ndarray:
+    """|M+| after the pulse, by complex Cayley–Klein products, steps in the frame of the resonance at the isocentre."""
+    rf = block.rf
+    off = GYROMAGNETIC_RATIO * amplitude * position
+    a, b = np.ones(len(position), complex), np.zeros(len(position), complex)
+    n = len(rf.rotations)
+    for i, turn in enumerate(rf.rotations):
+        since_centre = (i + 0.5 - n / 2) * rf.raster
+        phase = np.angle(turn) + rf.phase - 2 * math.pi * rf.frequency_offset * since_centre
+        wx, wy, wz = abs(turn) * math.cos(phase), abs(turn) * math.sin(phase), 2 * math.pi * off * rf.raster
+        angle = np.sqrt(wx**2 + wy**2 + wz**2) + 1e-30
+        # Left-handed turn: exp(+i angle/2 n·σ).
+        alpha = np.cos(angle / 2) + 1j * wz / angle * np.sin(angle / 2)
+        beta = (1j * wx + wy) / angle * np.sin(angle / 2)
+        a, b = alpha * a - beta * b.conj(), alpha * b + beta * a.conj()
+    return np.abs(2 * a * b)
+
+
+@pytest.mark.parametrize("flip_angle", [0.2, math.pi / 2])
+def test_an_off_centre_slice_lies_where_it_was_asked_for_and_is_as_thick(flip_angle, scanner, encoding_of) -> None:
+    encoding = encoding_of((1, 8, 8), n_slices=5)
+    pulse = selected_pulse(flip_angle, encoding, scanner, design=PulseDesign(4e-3, time_bandwidth=8.0))
+    z = np.linspace(-30e-3, 30e-3, 1201)
+    for s in (0, 2, 4):
+        strength = profile(pulse_block(pulse, encoding, slice=s), z, amplitude=pulse.amplitude)
+        inside = z[strength > strength.max() / 2]
+        assert (inside[0] + inside[-1]) / 2 == pytest.approx(encoding.centres[s, 2], abs=0.05e-3)
+        assert inside[-1] - inside[0] == pytest.approx(5e-3, rel=0.05)
+        on_slice = strength[np.abs(z - encoding.centres[s, 2]).argmin()]
+        assert on_slice == pytest.approx(math.sin(flip_angle), abs=0.01)
+
+
+def test_slices_are_counted_along_their_normal(scanner, encoding_of) -> None:
+    """A tilted stack: the offset is the component along e_z; of an even slab the middle lies half a voxel lower."""
+    tilt = math.radians(20)
+    e_z, e_x = np.array([0, -math.sin(tilt), math.cos(tilt)]), np.array([1.0, 0, 0])
+    directions = np.array([e_z, np.cross(e_z, e_x), e_x])
+    centre = 11e-3 * e_z + 3e-3 * directions[1] - 2e-3 * e_x
+    for n_z, expected in ((1, 11e-3), (3, 11e-3), (4, 11e-3 - 2.5e-3)):
+        encoding = replace(encoding_of((n_z, 8, 8)), centres=centre[None], directions=directions)
+        pulse = selected_pulse(0.5, encoding, scanner, design=PulseDesign())
+        offset = pulse_block(pulse, encoding, slice=0).rf.frequency_offset
+        assert offset / (GYROMAGNETIC_RATIO * pulse.amplitude) == pytest.approx(expected, rel=1e-9)
+
+
+def test_apodised_sinc_has_its_angle_and_fades_out() -> None:
+    pulse = sinc_pulse(1.1, design=PulseDesign(2e-3, time_bandwidth=4.0, apodisation=HANN, step=20e-6))
+    assert pulse.flip_angle == pytest.approx(1.1, rel=1e-12)
+    assert len(pulse.rotations) == 100
+    assert pulse.duration == pytest.approx(2e-3)
+    assert np.abs(pulse.rotations[[0, -1]]).max() < 1e-3 * np.abs(pulse.rotations).max()
+    assert pulse.rotations == pytest.approx(pulse.rotations[::-1])
+
+
+def test_centre_lies_on_the_gradient_raster_after_the_dead_time(scanner, encoding_of) -> None:
+    for design in (PulseDesign(), HARD_PULSE, PulseDesign(0.0, slice_selective=False)):
+        pulse = selected_pulse(1.0, encoding_of(), scanner, design=design)
+        steps = pulse.centre / scanner.gradient_raster
+        assert steps == pytest.approx(round(steps), abs=1e-6)
+        assert pulse.block.rf.delay >= scanner.rf_dead_time - 1e-12
+        assert pulse.block.duration - pulse.block.rf.end >= scanner.rf_ringdown_time - 1e-12
+
+
+def test_too_thin_a_slice_says_how_long_the_pulse_must_be(scanner, encoding_of) -> None:
+    thin = replace(encoding_of(), field_of_view=(0.5e-3, 0.2, 0.2))
+    with pytest.raises(ValueError, match=r"at least 7\.52 ms long"):
+        selected_pulse(1.0, thin, scanner, design=PulseDesign(1e-3))
+    assert selected_pulse(1.0, thin, scanner, design=PulseDesign(7.52e-3)).amplitude < scanner.max_gradient
+
+
+def test_a_pulse_off_the_raster_is_refused(scanner, encoding_of) -> None:
+    with pytest.raises(ValueError, match="make it 420 us long"):
+        selected_pulse(1.0, encoding_of(), scanner, design=PulseDesign(415e-6))
