@@ -4,6 +4,7 @@ The signals in closed form are in ``bloch.sequence.signal_equations``.
 """
 
 from bloch.sequence.balanced_ssfp import balanced_ssfp
+from bloch.sequence.diagram import plot_sequence
 from bloch.sequence.echo_planar import echo_planar, echo_planar_readings, spin_echo_planar
 from bloch.sequence.echo_train import TrainDesign
 from bloch.sequence.encoding import TRANSAXIAL, Encoding, Line, scan_plan
@@ -69,6 +70,7 @@ __all__ = [
     "multi_echo_gradient_echo",
     "multi_echo_readings",
     "partial_fourier",
+    "plot_sequence",
     "radial_readings",
     "random_protocol",
     "read_pulseq",

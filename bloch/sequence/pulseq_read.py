@@ -49,22 +49,21 @@ def read_pulseq(path: str | Path, *, B0: float | None = None, rf_step: float = 1
     path = Path(path)
     _check_version(path)
     source = pypulseq.Sequence()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Loading older Pulseq format file")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Loading older Pulseq format file")
+        warnings.filterwarnings("ignore", category=ResourceWarning)  # pypulseq does not close a file that it gives up
+        try:
             source.read(str(path), remove_duplicates=False)
-        reader = _Reader(source, B0=B0, rf_step=rf_step)
-        blocks = tuple(reader.block(number) for number in source.block_events)
-        lines = [b.readout.label for b in blocks if b.readout is not None and b.readout.label is not None]
-        encoding, protocol = encoding_of(source.definitions, lines), protocol_of(source.definitions)
-    except _Unsupported:
-        raise
-    except Exception as error:  # pypulseq meets a broken file with whatever its parser stumbles over
-        raise ValueError(
-            f"{path} is not a whole Pulseq file: {type(error).__name__}: {error}. It may be cut off or edited by "
-            "hand, or use an extension that is not supported (supported: TRIGGERS, LABELSET, LABELINC, DELAYS); write "
-            "it again"
-        ) from error
+            reader = _Reader(source, B0=B0, rf_step=rf_step)
+            blocks = tuple(reader.block(number) for number in source.block_events)
+        except _Unsupported:
+            raise
+        except Exception as error:  # pypulseq meets a broken file with whatever its parser stumbles over
+            raise ValueError(
+                f"{path} is not a whole Pulseq file: {type(error).__name__}: {error}. It may be cut off or edited by "
+                "hand, or use an extension that is not supported (supported: TRIGGERS, LABELSET, LABELINC, DELAYS); "
+                "write it again"
+            ) from error.with_traceback(None)
     if not blocks:
         raise ValueError(f"{path} has no [BLOCKS], so nothing is played; it may be cut off: write it again")
     if reader.guessed:
@@ -73,7 +72,8 @@ def read_pulseq(path: str | Path, *, B0: float | None = None, rf_step: float = 1
             "refocusing, the others as excitation",
             stacklevel=2,
         )
-    return Sequence(blocks, protocol, encoding)
+    lines = [b.readout.label for b in blocks if b.readout is not None and b.readout.label is not None]
+    return Sequence(blocks, protocol_of(source.definitions), encoding_of(source.definitions, lines))
 
 
 class _Unsupported(ValueError):
