@@ -15,9 +15,10 @@ from bloch.sequence.multi_echo import multi_echo_gradient_echo, multi_echo_readi
 from bloch.sequence.protocol import Protocol, inversion_time_of_null, random_protocol
 from bloch.sequence.pulseq_read import read_pulseq
 from bloch.sequence.pulseq_write import to_pypulseq, write_pulseq
-from bloch.sequence.pulses import HARD_PULSE, PulseDesign, sinc_pulse
+from bloch.sequence.pulses import HARD_PULSE, SINC_PULSE, PulseDesign, hyperbolic_secant, sinc_pulse
 from bloch.sequence.radial import GOLDEN_ANGLE, koosh_ball_readings, radial_readings
 from bloch.sequence.readings import Reading, Readings, cartesian_readings
+from bloch.sequence.refocusing_angles import angles_of_amplitudes, plateau_angles
 from bloch.sequence.sampling import (
     SamplingPattern,
     central_block,
@@ -36,6 +37,7 @@ from bloch.sequence.view_order import centric, linear
 __all__ = [
     "GOLDEN_ANGLE",
     "HARD_PULSE",
+    "SINC_PULSE",
     "TRANSAXIAL",
     "Block",
     "Encoding",
@@ -51,6 +53,7 @@ __all__ = [
     "Sequence",
     "Spoiling",
     "TrainDesign",
+    "angles_of_amplitudes",
     "balanced_ssfp",
     "block",
     "cartesian_readings",
@@ -63,6 +66,7 @@ __all__ = [
     "fully_sampled",
     "gradient_echo",
     "hard_pulse",
+    "hyperbolic_secant",
     "inversion_time_of_null",
     "koosh_ball_readings",
     "linear",
@@ -70,6 +74,7 @@ __all__ = [
     "multi_echo_gradient_echo",
     "multi_echo_readings",
     "partial_fourier",
+    "plateau_angles",
     "plot_sequence",
     "radial_readings",
     "random_protocol",

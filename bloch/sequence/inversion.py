@@ -9,9 +9,9 @@ import numpy as np
 
 from bloch.scanner import Scanner
 from bloch.sequence.encoding import Encoding
-from bloch.sequence.events import Block
+from bloch.sequence.events import Block, RFPulse
 from bloch.sequence.gradients import LobeTiming, along_z, longest_lobe, moment_block
-from bloch.sequence.pulses import PulseDesign, SelectedPulse, pulse_block, selected_pulse
+from bloch.sequence.pulses import PulseDesign, SelectedPulse, pulse_block, selected_pulse, unselective
 from bloch.sequence.repetition import place, time_left
 
 
@@ -43,8 +43,8 @@ class Inversion:
 
 
 def inversion(
-    excitation: SelectedPulse, encoding: Encoding, scanner: Scanner, *, inversion_time: float, design: PulseDesign,
-    cycles: float = 4.0, later: float = 0.0,
+    excitation: SelectedPulse, encoding: Encoding, scanner: Scanner, *,
+    inversion_time: float, design: PulseDesign | RFPulse, cycles: float = 4.0, later: float = 0.0,
 ) -> Inversion:  # fmt: skip
     """An inversion whose centre lies the inversion time before that of the excitation.
 
@@ -53,7 +53,7 @@ def inversion(
         encoding: slices.
         scanner: limits.
         inversion_time: s.
-        design: of the inversion pulse.
+        design: of the inversion pulse; or the pulse itself, which then selects nothing (``hyperbolic_secant``).
         cycles: turns of the phase across a voxel's thickness that the spoiler makes.
         later: the inversion time counts to a pulse this long after the excitation that follows, s.
 
@@ -63,7 +63,10 @@ def inversion(
     Raises:
         ValueError: the inversion time is too short.
     """
-    pulse = selected_pulse(math.pi, encoding, scanner, design=design, use="inversion")
+    if isinstance(design, RFPulse):
+        pulse = unselective(design, scanner)
+    else:
+        pulse = selected_pulse(math.pi, encoding, scanner, design=design, use="inversion")
     moment = cycles / encoding.voxel_size[0]
     timing = longest_lobe(np.array([moment]), scanner)
     shortest = pulse.tail + timing.duration + excitation.centre + later

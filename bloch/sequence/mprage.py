@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bloch.scanner import Scanner
 from bloch.sequence.encoding import Encoding
-from bloch.sequence.events import Block
+from bloch.sequence.events import Block, RFPulse
 from bloch.sequence.gradient_echo import SPOILING, Spoiling, gradient_echo_kernel, play_gradient_echo
 from bloch.sequence.inversion import inversion
 from bloch.sequence.protocol import Protocol
@@ -27,7 +27,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
     train_length: int | None = None,
     order: ViewOrder = linear,
     pulse: PulseDesign = HARD_PULSE,
-    inversion_pulse: PulseDesign = HARD_PULSE,
+    inversion_pulse: PulseDesign | RFPulse = HARD_PULSE,
     spoiling: Spoiling = SPOILING,
 ) -> Sequence:
     """Magnetisation-prepared rapid gradient echo.
@@ -43,7 +43,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
         train_length: pulses after an inversion; None for one partition (all ky of it) each.
         order: ``linear`` reads k = 0 in the middle of the train, ``centric`` with its first pulse.
         pulse: shape of the train's pulses.
-        inversion_pulse: shape of the inversion.
+        inversion_pulse: shape of the inversion, or the pulse itself (``hyperbolic_secant``).
         spoiling: of the transverse magnetisation.
 
     Returns:

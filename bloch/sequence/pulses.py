@@ -9,7 +9,7 @@ import numpy as np
 
 from bloch.scanner import Scanner
 from bloch.sequence.encoding import Encoding
-from bloch.sequence.events import Block, Gradient, PulseUse, RFPulse, hard_pulse, trapezoid
+from bloch.sequence.events import Block, PulseUse, RFPulse, hard_pulse, trapezoid
 from bloch.sequence.gradients import moments_until, on_raster
 from bloch.tissue import GYROMAGNETIC_RATIO
 
@@ -91,6 +91,55 @@ def sinc_pulse(flip_angle: float, *, design: PulseDesign, delay: float = 0.0, us
     return RFPulse(rotations, design.duration / n_steps, delay=delay, use=use)
 
 
+def hyperbolic_secant(
+    *, duration: float = 10e-3, mu: float = 5.0, strength: float = 3.0, step: float = 50e-6
+) -> RFPulse:
+    """An adiabatic inversion: above a threshold its effect does not depend on the transmit field.
+
+        B1(t) = B1_max sech(βt) exp(iμ ln sech(βt)),   γ B1_max = strength β √μ
+
+    sweeps the frequency by ∓μβ / 2π over a band of μβ/π Hz. It is cut where the field has fallen to 1 %.
+
+    Args:
+        duration: s, an even number of gradient raster steps.
+        mu: μ.
+        strength: times the threshold of adiabaticity.
+        step: of the shape, s.
+
+    Returns:
+        RFPulse.
+
+    Source: Silver, Joseph and Hoult, J Magn Reson 59:347 (1984); Baum, Tycko and Pines, Phys Rev A 32:3435 (1985).
+    """
+    n_steps = max(round(duration / step), 1)
+    t = ((np.arange(n_steps) + 0.5) / n_steps - 0.5) * duration
+    beta = 2 * math.acosh(100) / duration
+    sech = 1 / np.cosh(beta * t)
+    raster = duration / n_steps
+    turns = strength * beta * math.sqrt(mu) * raster * sech * np.exp(1j * mu * np.log(sech))
+    return RFPulse(turns, raster, use="inversion")
+
+
+def unselective(rf: RFPulse, scanner: Scanner) -> SelectedPulse:
+    """A pulse with dead times and without a gradient.
+
+    Args:
+        rf: its shape.
+        scanner: dead times and raster.
+
+    Returns:
+        SelectedPulse, its centre on the gradient raster.
+
+    Raises:
+        ValueError: the duration is off the raster.
+    """
+    raster = scanner.gradient_raster
+    _check_duration(rf.duration, raster)
+    delay = on_raster(scanner.rf_dead_time, raster)
+    end = on_raster(delay + rf.duration + scanner.rf_ringdown_time, raster)
+    return SelectedPulse(Block(end, replace(rf, delay=delay)), delay + rf.duration / 2)
+
+
 def selected_pulse(
     flip_angle: float, encoding: Encoding, scanner: Scanner, *, design: PulseDesign, use: PulseUse = "excitation"
 ) -> SelectedPulse:
@@ -111,28 +160,28 @@ def selected_pulse(
     Raises:
         ValueError: the slice is too thin for the gradient, or the duration is off the raster.
     """
+    if not design.slice_selective:
+        return unselective(hard_pulse(flip_angle, duration=design.duration, use=use), scanner)
     raster = scanner.gradient_raster
-    if abs(design.duration / (2 * raster) - round(design.duration / (2 * raster))) > 1e-6:
-        better = on_raster(design.duration, 2 * raster)
-        raise ValueError(
-            f"a pulse of {design.duration * 1e6:.6g} us has its centre off the gradient raster of {raster * 1e6:g} us; "
-            f"make it {better * 1e6:.6g} us long"
-        )
-    amplitude = _slice_gradient(encoding, scanner, design=design) if design.slice_selective else 0.0
+    _check_duration(design.duration, raster)
+    amplitude = _slice_gradient(encoding, scanner, design=design)
     ramp = on_raster(amplitude / scanner.max_slew, raster)
     delay = max(on_raster(scanner.rf_dead_time, raster), ramp)
-    gradient: Gradient | None = None
-    if design.slice_selective:
-        rf = sinc_pulse(flip_angle, design=design, delay=delay, use=use)
-        moment = GYROMAGNETIC_RATIO * amplitude * design.duration
-        gradient = trapezoid(moment, flat_time=design.duration, ramp_time=ramp, delay=delay - ramp, flat_moment=True)
-    else:
-        rf = hard_pulse(flip_angle, duration=design.duration, delay=delay, use=use)
-    end = max(delay + design.duration + scanner.rf_ringdown_time, 0.0 if gradient is None else gradient.end)
+    rf = sinc_pulse(flip_angle, design=design, delay=delay, use=use)
+    moment = GYROMAGNETIC_RATIO * amplitude * design.duration
+    gz = trapezoid(moment, flat_time=design.duration, ramp_time=ramp, delay=delay - ramp, flat_moment=True)
+    end = on_raster(max(rf.end + scanner.rf_ringdown_time, gz.end), raster)
     centre = delay + design.duration / 2
-    before = float(moments_until(gradient, np.array([centre]))[0])
-    after = 0.0 if gradient is None else gradient.moment - before
-    return SelectedPulse(Block(on_raster(end, raster), rf, gz=gradient), centre, amplitude, before, after)
+    before = float(moments_until(gz, np.array([centre]))[0])
+    return SelectedPulse(Block(end, rf, gz=gz), centre, amplitude, before, gz.moment - before)
+
+
+def _check_duration(duration: float, raster: float) -> None:
+    if abs(duration / (2 * raster) - round(duration / (2 * raster))) > 1e-6:
+        raise ValueError(
+            f"a pulse of {duration * 1e6:.6g} us has its centre off the gradient raster of {raster * 1e6:g} us; "
+            f"make it {on_raster(duration, 2 * raster) * 1e6:.6g} us long"
+        )
 
 
 def _slice_gradient(encoding: Encoding, scanner: Scanner, *, design: PulseDesign) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bloch.sequence import HARD_PULSE, PulseDesign, sinc_pulse
+from bloch.sequence import HARD_PULSE, PulseDesign, hyperbolic_secant, sinc_pulse
 from bloch.sequence.pulses import HANN, pulse_block, selected_pulse
 from bloch.tissue import GYROMAGNETIC_RATIO
 
@@ -86,3 +86,21 @@ def test_too_thin_a_slice_says_how_long_the_pulse_must_be(scanner, encoding_of) 
 def test_a_pulse_off_the_raster_is_refused(scanner, encoding_of) -> None:
     with pytest.raises(ValueError, match="make it 420 us long"):
         selected_pulse(1.0, encoding_of(), scanner, design=PulseDesign(415e-6))
+
+
+@pytest.mark.parametrize("field", [0.7, 1.0, 1.5])
+def test_an_adiabatic_inversion_inverts_its_band_whatever_the_transmit_field(field: float) -> None:
+    pulse = hyperbolic_secant(duration=10e-3, mu=5.0)
+    bandwidth = 5.0 * 2 * math.acosh(100) / 10e-3 / math.pi
+    offsets = np.linspace(-1.5, 1.5, 61) * bandwidth / 2
+    M = np.stack([np.zeros_like(offsets), np.zeros_like(offsets), np.ones_like(offsets)])
+    for turn in field * pulse.rotations:  # Rodrigues, left-handed, one step after the other
+        off = 2 * math.pi * offsets * pulse.raster
+        axis = np.stack([np.full_like(off, turn.real), np.full_like(off, turn.imag), off])
+        angle = np.linalg.norm(axis, axis=0)
+        axis = axis / angle
+        onto = axis * (axis * M).sum(0) * (1 - np.cos(angle))
+        M = M * np.cos(angle) - np.cross(axis, M, axis=0) * np.sin(angle) + onto
+    along = M[2]
+    assert along[np.abs(offsets) < 0.35 * bandwidth].max() < -0.98
+    assert along[np.abs(offsets) > 0.7 * bandwidth].min() > 0.95
