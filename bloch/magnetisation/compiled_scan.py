@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bloch.magnetisation.compiled import LANES, Body, Coils, Record, Slots, run_blocks, slots_of
+from bloch.magnetisation.blocks import LANES, Body, Coils, Record, Slots
+from bloch.magnetisation.compiled import run_blocks, slots_of
 from bloch.magnetisation.plan import Plan, plan_of
 from bloch.magnetisation.precession import place_terms, step_terms
 from bloch.magnetisation.spins import Spins, subdivide

@@ -34,7 +34,7 @@ def moments(gradients: Sequence[Gradient | None], times: np.ndarray) -> np.ndarr
             slope = ((G[1:] - G[:-1]) / np.diff(t))[i]
             level = G[i] + slope * since
             area = np.diff(until[i] + since * (G[i] + level) / 2)
-            # Within one straight piece without the sum up to it, so that equal steps have equal moments to the last bit.
+            # Within a straight piece without the sum up to it: equal steps have equal moments to the last bit.
             within = (np.diff(i) == 0) & (inside[:-1] == times[:-1]) & (inside[1:] == times[1:])
             direct = np.diff(times).round(12) * (level[:-1] + level[1:]) / 2
             found[:, axis] = GYROMAGNETIC_RATIO * np.where(within, direct, area)

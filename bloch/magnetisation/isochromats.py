@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from bloch.magnetisation.blocks import LANES
 from bloch.magnetisation.chunks import chunks_of, in_threads
 from bloch.magnetisation.differentiable import SAMPLES_AT_ONCE, magnetisation_rows
 from bloch.magnetisation.spins import Spins, check_spins, select, subdivide
@@ -194,8 +195,6 @@ def _record_compiled(scan: _Scan, found: Tensor) -> Iterator[tuple[slice, None]]
 
 
 def _voxel_chunks(scan: _Scan, bytes_each: int, n_threads: int) -> list[slice]:
-    from bloch.magnetisation.compiled import LANES
-
     # Sixteenths keep threads busy to the end, and do not depend on their number, nor does the order of sums.
     n = len(scan.spins)
     return chunks_of(
