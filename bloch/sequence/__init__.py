@@ -9,6 +9,7 @@ from bloch.sequence.echo_planar import echo_planar, echo_planar_readings, spin_e
 from bloch.sequence.echo_train import TrainDesign
 from bloch.sequence.encoding import TRANSAXIAL, Encoding, Line, scan_plan
 from bloch.sequence.events import Block, Gradient, Readout, RFPulse, block, hard_pulse, trapezoid
+from bloch.sequence.from_protocol import on_raster_of, sequence_of
 from bloch.sequence.gradient_echo import Spoiling, gradient_echo
 from bloch.sequence.mprage import mprage
 from bloch.sequence.multi_echo import multi_echo_gradient_echo, multi_echo_readings
@@ -32,7 +33,7 @@ from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
 from bloch.sequence.spiral import spiral_readings
 from bloch.sequence.timing import check
 from bloch.sequence.trajectory import trajectory
-from bloch.sequence.view_order import centric, linear
+from bloch.sequence.view_order import centric_order, linear_order
 
 __all__ = [
     "GOLDEN_ANGLE",
@@ -58,7 +59,7 @@ __all__ = [
     "block",
     "cartesian_readings",
     "central_block",
-    "centric",
+    "centric_order",
     "check",
     "echo_planar",
     "echo_planar_readings",
@@ -69,10 +70,11 @@ __all__ = [
     "hyperbolic_secant",
     "inversion_time_of_null",
     "koosh_ball_readings",
-    "linear",
+    "linear_order",
     "mprage",
     "multi_echo_gradient_echo",
     "multi_echo_readings",
+    "on_raster_of",
     "partial_fourier",
     "plateau_angles",
     "plot_sequence",
@@ -80,6 +82,7 @@ __all__ = [
     "random_protocol",
     "read_pulseq",
     "scan_plan",
+    "sequence_of",
     "sinc_pulse",
     "spin_echo",
     "spin_echo_planar",

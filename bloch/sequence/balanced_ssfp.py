@@ -65,7 +65,7 @@ def balanced_ssfp(  # noqa: PLR0913  # what an operator sets
     kernel = gradient_echo_kernel(readings, encoding, scanner, excitation=excitation, echo_time=None)
     rewinder = longest_lobe(_half_kernel(kernel), scanner)
     half = excitation.tail + rewinder.duration + excitation.centre
-    _check_time(kernel, readings, scanner, times=(echo_time, repetition_time), preparation=0.0 if n_ramp else 2 * half)
+    _check_time(kernel, scanner, times=(echo_time, repetition_time), preparation=0.0 if n_ramp else 2 * half)
     echo = repetition_time / 2 if echo_time is None else echo_time
     kernel = gradient_echo_kernel(readings, encoding, scanner, excitation=excitation, echo_time=echo)
     first = -n_dummies - n_ramp
@@ -91,12 +91,12 @@ def _half_kernel(kernel: GradientEchoKernel) -> np.ndarray:
 
 
 def _check_time(
-    kernel: GradientEchoKernel, readings: Readings, scanner: Scanner, *,
+    kernel: GradientEchoKernel, scanner: Scanner, *,
     times: tuple[float | None, float], preparation: float,
 ) -> None:  # fmt: skip
     """Refuse a repetition time that is shorter than kernel (echo in its middle without an echo time) or preparation."""
     echo_time, repetition_time = times
-    to_echo = kernel.excitation.tail + kernel.before.duration + readings.readings[0].echo_time
+    to_echo = kernel.echo_time  # the shortest
     after_echo = kernel.duration - to_echo
     needed = 2 * max(to_echo, after_echo) if echo_time is None else echo_time + after_echo
     fix = "prepare with a ramp (n_ramp) instead of half the angle" if preparation > needed else ""

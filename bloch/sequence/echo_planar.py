@@ -45,6 +45,11 @@ def echo_planar_readings(
     sorted_groups = [sorted(members, key=lambda line: line.ky) for _, members in groups]
     steps = [b.ky - a.ky for g in sorted_groups for a, b in zip(g, g[n_shots:], strict=False)]
     blip = shortest_lobe(max(steps, default=0) / encoding.field_of_view[1], scanner)
+    if len({len(members) for members in sorted_groups}) > 1:
+        raise ValueError(
+            f"trains of {sorted({len(members) for members in sorted_groups})} lines are not equally long; echo-planar "
+            "imaging needs the same number of lines in every partition, and calibration lines embedded (not separate)"
+        )
     found: list[Reading] = []
     for members in sorted_groups:
         if len(members) % n_shots:
@@ -57,6 +62,12 @@ def echo_planar_readings(
             navigators, train = _labels(members[shot::n_shots], encoding, n_phase_correction=n_phase_correction)
             found.append(_reading(navigators, train, window, encoding, scanner, blip=blip, echo=echo))
     return Readings(tuple(found), "epi")
+
+
+def _train_length(readings: Readings) -> int:
+    """Imaging lines of one train."""
+    labels = [block.readout.label for block in readings.readings[0].blocks if block.readout is not None]
+    return sum(label is not None and not label.phase_correction for label in labels)
 
 
 def _labels(lines: list[Line], encoding: Encoding, *, n_phase_correction: int) -> tuple[list[Line], list[Line]]:
@@ -144,6 +155,7 @@ def echo_planar(  # noqa: PLR0913  # what an operator sets
     Source: Mansfield, J Phys C 10:L55 (1977); Bernstein, King & Zhou, Handbook of MRI Pulse Sequences (2004),
         section 16.1.
     """
+    readings = echo_planar_readings(encoding, scanner, n_shots=n_shots, n_phase_correction=n_phase_correction)
     sequence = gradient_echo(
         encoding,
         scanner,
@@ -153,9 +165,9 @@ def echo_planar(  # noqa: PLR0913  # what an operator sets
         pulse=pulse,
         spoiling=spoiling,
         n_dummies=n_dummies,
-        readings=echo_planar_readings(encoding, scanner, n_shots=n_shots, n_phase_correction=n_phase_correction),
+        readings=readings,
     )
-    return renamed(sequence, "echo_planar")
+    return renamed(sequence, "echo_planar", echo_train_length=_train_length(readings))
 
 
 def spin_echo_planar(  # noqa: PLR0913  # what an operator sets
@@ -187,6 +199,7 @@ def spin_echo_planar(  # noqa: PLR0913  # what an operator sets
     Raises:
         ValueError: a time that cannot be kept, with the nearest that can; a limit of the scanner.
     """
+    readings = echo_planar_readings(encoding, scanner, n_shots=n_shots, n_phase_correction=n_phase_correction)
     sequence = spin_echo(
         encoding,
         scanner,
@@ -194,6 +207,6 @@ def spin_echo_planar(  # noqa: PLR0913  # what an operator sets
         repetition_time=repetition_time,
         inversion_time=inversion_time,
         design=design,
-        readings=echo_planar_readings(encoding, scanner, n_shots=n_shots, n_phase_correction=n_phase_correction),
+        readings=readings,
     )
-    return renamed(sequence, "echo_planar")
+    return renamed(sequence, "echo_planar", echo_train_length=_train_length(readings))

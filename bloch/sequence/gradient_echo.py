@@ -50,6 +50,7 @@ class GradientEchoKernel:
         before, after: times of the lobes around the reading.
         fill: wait before the reading, s.
         spoiler: moment on z that is left at the end, 1/m.
+        echo_time: from the pulse's centre to the echo, s.
         duration: s.
     """
 
@@ -59,6 +60,7 @@ class GradientEchoKernel:
     after: LobeTiming
     fill: float
     spoiler: float
+    echo_time: float
     duration: float
 
 
@@ -90,7 +92,7 @@ def gradient_echo_kernel(
     if echo_time is not None:
         fill = time_left("echo time", echo_time, shortest, raster=scanner.gradient_raster)
     duration = excitation.block.duration + before.duration + fill + one.duration + after.duration
-    return GradientEchoKernel(excitation, encoding, before, after, fill, spoiler, duration)
+    return GradientEchoKernel(excitation, encoding, before, after, fill, spoiler, shortest + fill, duration)
 
 
 def play_gradient_echo(
@@ -127,7 +129,7 @@ def gradient_echo(  # noqa: PLR0913  # what an operator sets
     encoding: Encoding,
     scanner: Scanner,
     *,
-    echo_time: float,
+    echo_time: float | None = None,
     repetition_time: float,
     flip_angle: float,
     pulse: PulseDesign = SINC_PULSE,
@@ -140,7 +142,7 @@ def gradient_echo(  # noqa: PLR0913  # what an operator sets
     Args:
         encoding: what is measured.
         scanner: limits.
-        echo_time: from the pulse's centre to k = 0, s.
+        echo_time: from the pulse's centre to k = 0, s; None for the shortest.
         repetition_time: s; slices are interleaved as far as they fit.
         flip_angle: rad.
         pulse: its shape; ``HARD_PULSE`` selects nothing.
@@ -175,5 +177,5 @@ def gradient_echo(  # noqa: PLR0913  # what an operator sets
         shot_duration=kernel.duration,
         scanner=scanner,
     )
-    protocol = Protocol("spoiled_gradient_echo", echo_time, repetition_time, flip_angle=flip_angle)
+    protocol = Protocol("spoiled_gradient_echo", kernel.echo_time, repetition_time, flip_angle=flip_angle)
     return checked_sequence(blocks, protocol, encoding, scanner, trajectory=readings.trajectory)

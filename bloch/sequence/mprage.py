@@ -12,7 +12,7 @@ from bloch.sequence.pulses import HARD_PULSE, PulseDesign, selected_pulse
 from bloch.sequence.readings import cartesian_readings
 from bloch.sequence.repetition import checked_sequence, repeat_shots, time_left
 from bloch.sequence.sequence import Sequence
-from bloch.sequence.view_order import ViewOrder, centric, linear, trains
+from bloch.sequence.view_order import ViewOrder, centric_order, linear_order, trains
 
 
 def mprage(  # noqa: PLR0913  # what an operator sets
@@ -25,7 +25,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
     flip_angle: float,
     echo_time: float | None = None,
     train_length: int | None = None,
-    order: ViewOrder = linear,
+    order: ViewOrder = linear_order,
     pulse: PulseDesign = HARD_PULSE,
     inversion_pulse: PulseDesign | RFPulse = HARD_PULSE,
     spoiling: Spoiling = SPOILING,
@@ -41,7 +41,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
         flip_angle: of the train, rad.
         echo_time: from a pulse's centre to its echo, s; None for the shortest.
         train_length: pulses after an inversion; None for one partition (all ky of it) each.
-        order: ``linear`` reads k = 0 in the middle of the train, ``centric`` with its first pulse.
+        order: ``linear_order`` reads k = 0 in the middle of the train, ``centric_order`` with its first pulse.
         pulse: shape of the train's pulses.
         inversion_pulse: shape of the inversion, or the pulse itself (``hyperbolic_secant``).
         spoiling: of the transverse magnetisation.
@@ -56,7 +56,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
     """
     readings = cartesian_readings(encoding, scanner)
     n_pulses = encoding.matrix[1] if train_length is None else train_length
-    central = 0 if order is centric else n_pulses // 2
+    central = 0 if order is centric_order else n_pulses // 2
     shots = trains(readings.readings, encoding, n_echoes=n_pulses, central_echo=central, order=order)
     excitation = selected_pulse(flip_angle, encoding, scanner, design=pulse)
     kernel = gradient_echo_kernel(
@@ -98,7 +98,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
     )
     protocol = Protocol(
         "mprage",
-        excitation.tail + kernel.before.duration + kernel.fill + readings.readings[0].echo_time,
+        kernel.echo_time,
         repetition_time,
         inversion_time=inversion_time,
         flip_angle=flip_angle,

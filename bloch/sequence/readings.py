@@ -49,6 +49,16 @@ class Readings:
     readings: tuple[Reading, ...]
     trajectory: TrajectoryName = "cartesian"
 
+    def __post_init__(self) -> None:
+        if not self.readings:
+            raise ValueError("there is nothing to read; look at the encoding's sampling: it has no line")
+        times = {(round(r.duration * 1e9), round(r.echo_time * 1e9)) for r in self.readings}
+        if len(times) > 1:
+            raise ValueError(
+                f"the readings of a sequence have to be equally long, with the echo at the same time, but there are "
+                f"{len(times)} kinds; an echo-planar train, for example, needs as many lines in every shot"
+            )
+
     @property
     def starts(self) -> np.ndarray:
         """``(reading, 3)``, 1/m."""

@@ -50,6 +50,11 @@ def time_left(name: str, wanted: float, needed: float, *, raster: float, fix: st
     return max(wanted - needed, 0.0)
 
 
+def rounded(time: float, raster: float) -> float:
+    """The multiple of ``raster`` that is nearest to ``time``, s."""
+    return round(time / raster) * raster
+
+
 def place(
     blocks: Iterable[Block], *, slice: int, phase: float = 0.0, shot: int = 0, segment: int | None = None,
     silent: bool = False,
@@ -150,17 +155,21 @@ def checked_sequence(
     return sequence
 
 
-def renamed(sequence: Sequence, name: SequenceName, *, echo_times: tuple[float, ...] = ()) -> Sequence:
+def renamed(
+    sequence: Sequence, name: SequenceName, *, echo_times: tuple[float, ...] = (), echo_train_length: int = 1
+) -> Sequence:
     """The sequence under the name of its family.
 
     Args:
         sequence: from another builder.
         name: of the family.
         echo_times: of every contrast, s.
+        echo_train_length: lines after each excitation.
 
     Returns:
         Sequence.
     """
     if sequence.protocol is None:
         return sequence
-    return replace(sequence, protocol=replace(sequence.protocol, name=name, echo_times=echo_times))
+    protocol = replace(sequence.protocol, name=name, echo_times=echo_times, echo_train_length=echo_train_length)
+    return replace(sequence, protocol=protocol)

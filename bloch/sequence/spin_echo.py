@@ -14,7 +14,7 @@ from bloch.sequence.protocol import Protocol
 from bloch.sequence.readings import Readings, cartesian_readings
 from bloch.sequence.repetition import checked_sequence, repeat_shots
 from bloch.sequence.sequence import Sequence
-from bloch.sequence.view_order import Train, ViewOrder, linear, trains
+from bloch.sequence.view_order import Train, ViewOrder, linear_order, trains
 
 
 def spin_echo(
@@ -69,7 +69,7 @@ def turbo_spin_echo(  # noqa: PLR0913  # what an operator sets
     echo_spacing: float,
     inversion_time: float | None = None,
     refocusing_angles: float | Many[float] = math.pi,
-    order: ViewOrder = linear,
+    order: ViewOrder = linear_order,
     design: TrainDesign = TRAIN_DESIGN,
     n_dummies: int = 0,
     readings: Readings | None = None,
@@ -85,7 +85,7 @@ def turbo_spin_echo(  # noqa: PLR0913  # what an operator sets
         echo_spacing: s.
         inversion_time: from the centre of an inversion pulse to that of the excitation, s; None for no inversion.
         refocusing_angles: rad; one for all echoes or one for each.
-        order: which echo reads which band of k-space: ``linear`` or ``centric``.
+        order: which echo reads which band of k-space: ``linear_order`` or ``centric_order``.
         design: excitation, pulse shapes, crushers.
         n_dummies: trains of every slice before the first that is measured.
         readings: how k-space is travelled; None reads the lines of the encoding.

@@ -18,7 +18,7 @@ ViewOrder = Callable[[int, int, int], np.ndarray]
 """Number of echoes, band with k = 0, echo that shall read it -> the echo of every band."""
 
 
-def linear(n_echoes: int, central_band: int, central_echo: int) -> np.ndarray:
+def linear_order(n_echoes: int, central_band: int, central_echo: int) -> np.ndarray:
     """Bands of k-space in the order of ky, turned round cyclically until k = 0 meets its echo.
 
     Args:
@@ -32,7 +32,7 @@ def linear(n_echoes: int, central_band: int, central_echo: int) -> np.ndarray:
     return (np.arange(n_echoes) - central_band + central_echo) % n_echoes
 
 
-def centric(n_echoes: int, central_band: int, central_echo: int) -> np.ndarray:
+def centric_order(n_echoes: int, central_band: int, central_echo: int) -> np.ndarray:
     """The nearer a band lies to k = 0, the nearer its echo to the one of k = 0; with the first echo: from in to out.
 
     Args:

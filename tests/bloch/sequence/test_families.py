@@ -19,7 +19,7 @@ from bloch.sequence import (
     TrainDesign,
     balanced_ssfp,
     central_block,
-    centric,
+    centric_order,
     echo_planar,
     gradient_echo,
     mprage,
@@ -55,7 +55,7 @@ FAMILIES: dict[str, Build] = {
         e, s, echo_time=30e-3, repetition_time=0.4, echo_train_length=5, echo_spacing=15e-3, n_dummies=1
     ),
     "centric turbo spin echo": lambda e, s: turbo_spin_echo(
-        e, s, echo_time=15e-3, repetition_time=0.4, echo_train_length=4, echo_spacing=15e-3, order=centric
+        e, s, echo_time=15e-3, repetition_time=0.4, echo_train_length=4, echo_spacing=15e-3, order=centric_order
     ),
     "FLAIR": lambda e, s: turbo_spin_echo(
         e, s, echo_time=45e-3, repetition_time=0.6, echo_train_length=4, echo_spacing=15e-3, inversion_time=0.2

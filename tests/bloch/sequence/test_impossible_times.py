@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bloch.sequence import (
+    SamplingPattern,
     balanced_ssfp,
+    central_block,
     echo_planar,
     gradient_echo,
     mprage,
@@ -91,3 +94,15 @@ def test_too_high_a_bandwidth_says_which_one_is_possible(scanner, encoding_of) -
         gradient_echo(fast, scanner, echo_time=8e-3, repetition_time=0.1, flip_angle=0.3)
     slower = float(re.search(r"sample_time of ([\d.]+) us", str(refused.value)).group(1)) * 1e-6
     gradient_echo(replace(fast, sample_time=slower), scanner, echo_time=8e-3, repetition_time=0.1, flip_angle=0.3)
+
+
+def test_echo_planar_trains_of_unequal_length_are_refused(scanner, encoding_of) -> None:
+    pattern = SamplingPattern(np.ones((1, 12), bool), central_block((1, 12), 4), separate=True)
+    with pytest.raises(ValueError, match=r"trains of \[4, 12\] lines are not equally long"):
+        echo_planar(encoding_of((1, 12, 8), sampling=pattern), scanner, echo_time=30e-3, repetition_time=0.3)
+
+
+def test_a_sampling_without_lines_is_refused(scanner, encoding_of) -> None:
+    nothing = SamplingPattern(np.zeros((1, 12), bool), np.zeros((1, 12), bool))
+    with pytest.raises(ValueError, match="nothing to read"):
+        gradient_echo(encoding_of((1, 12, 8), sampling=nothing), scanner, repetition_time=0.3, flip_angle=0.3)
