@@ -18,7 +18,8 @@ from bloch.magnetisation.timeline import Timeline, timeline
 from bloch.phantom import RespiratoryMotion, RigidMotion
 from bloch.receiver import sensitivities
 from bloch.scanner import Scanner
-from bloch.sequence import Encoding, Sequence, trajectory
+from bloch.sequence import Encoding, Sequence
+from bloch.sequence.trajectory import trajectory
 
 MOST_ISOCHROMATS = 64
 """In a pool, unless more are asked for."""

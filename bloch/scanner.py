@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bloch.receiver.coil_array import CoilArray, Vector
+from bloch.receiver.noise import CROSSOVER_FIELD
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Scanner:
         rf_dead_time: from the start of a block to the first possible pulse, s.
         rf_ringdown_time: after a pulse, s.
         adc_dead_time: before and after a readout, s.
+        crossover_field: field strength at which the coils hear the body as loudly as their own copper, T: the noise
+            model's one free parameter. :func:`bloch.receiver.expected_crossover_field` estimates it from the wires.
+        noise_figure: of the preamplifiers, dB.
     """
 
     B0: float
@@ -39,6 +43,8 @@ class Scanner:
     rf_dead_time: float = 100e-6
     rf_ringdown_time: float = 30e-6
     adc_dead_time: float = 10e-6
+    crossover_field: float = CROSSOVER_FIELD
+    noise_figure: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("B0", "max_gradient", "max_slew", "max_B1", "gradient_raster", "rf_raster", "adc_raster"):

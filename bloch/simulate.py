@@ -10,15 +10,18 @@ import torch
 from torch import Tensor
 
 from bloch.excitation_window import check_in_view, is_selective, spins_of_slice
+from bloch.magnetisation.spins import Spins
 from bloch.magnetisation.spins_of_phantom import spins_of
 from bloch.phantom import MapPhantom, Phantom
 from bloch.play import Progress, play, sample_times
 from bloch.rawfile import RawScan
-from bloch.receiver import Source, add_interference, noise_covariance_density, signal_factor
+from bloch.receiver import add_interference, noise_covariance_density, signal_factor, warn_of_deaf_coils
+from bloch.receiver.interference_source import Source
 from bloch.receiver.measurement import sensitivity_maps
 from bloch.reception import TRUTH, channel_gains, mean_signal_over_noise, thermal_noise
 from bloch.scanner import Scanner
-from bloch.sequence import Encoding, Line, Protocol, Sequence, trajectory
+from bloch.sequence import Encoding, Line, Protocol, Sequence
+from bloch.sequence.trajectory import trajectory
 from bloch.truth import cartesian_image, encoded_maps
 
 
@@ -62,8 +65,8 @@ def simulate(
 
         y_c(t) = g_c Σ_r S_c(r) M+(r, t) ΔV / (V √N) + n_c(t)
 
-    with the volume V and the number N of encoded voxels, so that an orthonormal Fourier sum over the encoded matrix gives
-    S M back. Every slice is simulated with the pulses that are meant for it, on the spins that its profile reaches.
+    with the volume V and the number N of encoded voxels, so that an orthonormal Fourier sum over the encoded matrix
+    gives S M back. Every slice is simulated with the pulses that are meant for it, on the spins that its profile reaches.
 
     Args:
         phantom: the object; its voxel ``n // 2`` lies at the origin, its x, y, z run to the patient's L, P, S.
@@ -85,36 +88,68 @@ def simulate(
     texture = generator if conditions.variation > 0 else None
     spins = spins_of(phantom, scanner.B0, generator=texture, texture=conditions.variation)
     check_in_view(spins, encoding)
+    warn_of_deaf_coils(scanner.array, B0_direction=scanner.B0_direction)
     selective = is_selective(sequence)
     slices = [
         spins_of_slice(spins, encoding, s, selective=selective, is_cylinder=phantom.matrix[0] == 1)
         for s in range(len(encoding.centres))
     ]
-    scale = math.prod(encoding.voxel_size) * math.sqrt(math.prod(encoding.matrix))
-    signals = play(slices, sequence, scanner, motion=phantom.motion, conditions=conditions, progress=progress) / scale
+    signals = play(slices, sequence, scanner, motion=phantom.motion, conditions=conditions, progress=progress)
+    signals = signals / _scale(encoding)
     gains = channel_gains(scanner.array.n_coils, variation=conditions.variation, generator=generator)
-    maps = gains.reshape(-1, 1, 1, 1) * sensitivity_maps(scanner, encoding)
-    truth = encoded_maps(slices, encoding) | {"sensitivity_maps": maps.to(torch.complex64).numpy()}
-    image = cartesian_image(signals[:, -1], lines, encoding)
-    if image is None:  # the mean of the object is known from the centre of k-space, and its shape from its protons
-        mean = float(signals[:, -1].abs().max()) * scale / sum(float(s.equilibrium.sum()) for s in slices[:1])
-        image = mean * torch.from_numpy(truth["proton_density"]).to(torch.complex128)
-    else:
-        truth["image"] = image.to(torch.complex64).numpy()
-    Psi = noise_covariance_density(scanner.array, scanner.B0) / (signal_factor(scanner.B0) * scale) ** 2
-    Psi = gains.unsqueeze(1) * Psi * gains.conj() / encoding.sample_time
-    snr = mean_signal_over_noise(image, maps, Psi) * math.sqrt(encoding.oversampling)
-    if conditions.snr is not None:
-        Psi, snr = Psi * (snr / conditions.snr) ** 2, conditions.snr
-    truth["noise_covariance"] = Psi.numpy()
-    truth["snr"] = np.array(snr if conditions.noise else np.inf)
-    times = sample_times(sequence)
+    truth = _truth(signals[:, -1], slices, lines, scanner=scanner, encoding=encoding, gains=gains, wanted=conditions)
+    Psi, times = torch.from_numpy(truth["noise_covariance"]), sample_times(sequence)
     noise, samples = _record(gains.unsqueeze(1) * signals[:, :-1], Psi, times, encoding, conditions, generator)
-    n_sensing = samples.shape[1] - scanner.array.n_coils
     path = None if encoding.trajectory in ("cartesian", "epi") else trajectory(sequence).astype(np.float32)
     return RawScan(
-        encoding, protocol, scanner.B0, lines, samples, noise, truth, TRUTH, times[:, 0].numpy(), path, n_sensing
+        encoding,
+        protocol,
+        scanner.B0,
+        lines,
+        samples,
+        noise,
+        truth,
+        TRUTH,
+        times=times[:, 0].numpy(),
+        trajectory=path,
+        n_sensing=samples.shape[1] - scanner.array.n_coils,
     )
+
+
+def _scale(encoding: Encoding) -> float:
+    """V √N: an orthonormal Fourier sum of signals over this gives sensitivity times magnetisation."""
+    return math.prod(encoding.voxel_size) * math.sqrt(math.prod(encoding.matrix))
+
+
+def _truth(
+    ideal: Tensor,
+    slices: list[Spins],
+    lines: tuple[Line, ...],
+    *,
+    scanner: Scanner,
+    encoding: Encoding,
+    gains: Tensor,
+    wanted: Conditions,
+) -> dict[str, np.ndarray]:
+    """The side group of the raw file, see ``TRUTH``; ``ideal`` are the readouts of a coil of sensitivity 1."""
+    maps = gains.reshape(-1, 1, 1, 1) * sensitivity_maps(scanner, encoding)
+    truth = encoded_maps(slices, encoding) | {"sensitivity_maps": maps.to(torch.complex64).numpy()}
+    image = cartesian_image(ideal, lines, encoding)
+    if image is not None:
+        truth["image"] = image.to(torch.complex64).numpy()
+    else:  # the object's mean is known from the centre of k-space, its shape from its protons
+        protons = max(float(spins.equilibrium.sum()) for spins in slices) / _scale(encoding)
+        image = torch.from_numpy(truth["proton_density"]) * (float(ideal.abs().max()) / protons)
+    volts = noise_covariance_density(
+        scanner.array, scanner.B0, crossover_field=scanner.crossover_field, noise_figure=scanner.noise_figure
+    )
+    Psi = gains.unsqueeze(1) * volts * gains.conj()
+    Psi = Psi / (encoding.sample_time * (signal_factor(scanner.B0) * _scale(encoding)) ** 2)
+    # Oversampling widens the receiver's band: more noise in a sample, the same noise in the image.
+    snr = mean_signal_over_noise(image, maps, Psi) * math.sqrt(encoding.oversampling)
+    if wanted.snr is not None:
+        Psi, snr = Psi * (snr / wanted.snr) ** 2, wanted.snr
+    return truth | {"noise_covariance": Psi.numpy(), "snr": np.array(snr if wanted.noise else np.inf)}
 
 
 def _plan_of(sequence: Sequence) -> tuple[Encoding, Protocol, tuple[Line, ...]]:

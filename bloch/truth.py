@@ -68,7 +68,7 @@ def cartesian_image(samples: Tensor, lines: tuple[Line, ...], encoding: Encoding
     """
     if encoding.trajectory not in ("cartesian", "epi") or samples.shape[1] != encoding.n_samples:
         return None
-    n_z, n_y, n_x = encoding.matrix
+    n_z, n_y, _ = encoding.matrix
     kspace = torch.zeros(len(encoding.centres), n_z, n_y, encoding.n_samples, dtype=torch.complex128)
     times_measured = torch.zeros(len(encoding.centres), n_z, n_y, dtype=torch.float64)
     for line, row in zip(lines, samples.to(torch.complex128), strict=True):

@@ -1,0 +1,5 @@
+"""``python -m bloch.cli``."""
+
+from bloch.cli.main import main
+
+main()

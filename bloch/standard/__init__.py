@@ -1,0 +1,1 @@
+"""Standard protocols, phantoms, coils and encodings by name: what ``bloch simulate`` offers."""

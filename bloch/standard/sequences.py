@@ -1,0 +1,144 @@
+"""From a protocol to the sequence that plays it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bloch.scanner import Scanner
+from bloch.sequence import Encoding, Protocol, Sequence
+from bloch.sequence.balanced_ssfp import balanced_ssfp
+from bloch.sequence.echo_planar import echo_planar
+from bloch.sequence.echo_train import TrainDesign
+from bloch.sequence.gradient_echo import gradient_echo
+from bloch.sequence.mprage import mprage
+from bloch.sequence.multi_echo import multi_echo_gradient_echo
+from bloch.sequence.pulses import HARD_PULSE, SINC_PULSE
+from bloch.sequence.radial import GOLDEN_ANGLE, radial_readings
+from bloch.sequence.readings import Readings
+from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
+from bloch.sequence.spiral import spiral_readings
+
+
+class TrajectoryChoice(StrEnum):
+    """How k-space is travelled; EPI is a sequence of its own."""
+
+    cartesian = "cartesian"
+    radial = "radial"
+    golden_angle = "golden-angle"
+    spiral = "spiral"
+
+
+@dataclass(frozen=True)
+class Playing:
+    """How a protocol is played.
+
+    Attributes:
+        selective: sinc pulses that excite a slice; otherwise short hard pulses, and slices are ideal.
+        trajectory: how k-space is travelled.
+        n_turns: spokes or interleaves; None for as many spokes as fill k-space, or 16 interleaves.
+        n_dummies: repetitions before the first that is measured.
+        n_shots: of an EPI.
+    """
+
+    selective: bool = True
+    trajectory: TrajectoryChoice = TrajectoryChoice.cartesian
+    n_turns: int | None = None
+    n_dummies: int = 0
+    n_shots: int = 1
+
+
+def sequence_for(protocol: Protocol, encoding: Encoding, scanner: Scanner, *, playing: Playing) -> Sequence:
+    """Build the sequence of a protocol.
+
+    Args:
+        protocol: what the operator sets.
+        encoding: what is measured.
+        scanner: limits.
+        playing: pulses, trajectory, dummies.
+
+    Returns:
+        Sequence.
+
+    Raises:
+        ValueError: times that cannot be kept, or a trajectory that the sequence cannot travel.
+    """
+    p, n = protocol, playing.n_dummies
+    pulse = SINC_PULSE if playing.selective else HARD_PULSE
+    times = {"echo_time": p.echo_time, "repetition_time": p.repetition_time}
+    readings = _readings(encoding, scanner, playing)
+    if readings is not None and p.name in ("multi_echo_gradient_echo", "mprage", "echo_planar"):
+        raise ValueError(f"a {p.name.replace('_', ' ')} has a trajectory of its own; leave out {playing.trajectory}")
+    if p.name == "spoiled_gradient_echo":
+        return gradient_echo(
+            encoding, scanner, **times, flip_angle=p.flip_angle, pulse=pulse, n_dummies=n, readings=readings
+        )
+    if p.name == "balanced_ssfp":
+        return balanced_ssfp(
+            encoding, scanner, **times, flip_angle=p.flip_angle, pulse=pulse, n_dummies=n, readings=readings
+        )
+    if p.name == "multi_echo_gradient_echo":
+        return multi_echo_gradient_echo(
+            encoding,
+            scanner,
+            echo_times=p.echo_times,
+            repetition_time=p.repetition_time,
+            flip_angle=p.flip_angle,
+            pulse=pulse,
+            n_dummies=n,
+        )
+    if p.name == "echo_planar":
+        return echo_planar(
+            encoding, scanner, **times, flip_angle=p.flip_angle, pulse=pulse, n_shots=playing.n_shots, n_dummies=n
+        )
+    if p.name == "mprage":
+        return mprage(
+            encoding,
+            scanner,
+            inversion_time=p.inversion_time or 0.0,
+            repetition_time=p.repetition_time,
+            echo_spacing=p.echo_spacing or 0.0,
+            flip_angle=p.flip_angle,
+            echo_time=p.echo_time,
+        )
+    return _spin_echoes(p, encoding, scanner, playing, readings)
+
+
+def _spin_echoes(
+    p: Protocol, encoding: Encoding, scanner: Scanner, playing: Playing, readings: Readings | None
+) -> Sequence:
+    pulse = SINC_PULSE if playing.selective else HARD_PULSE
+    design = TrainDesign(flip_angle=p.flip_angle, pulse=pulse)
+    if p.echo_train_length > 1 and p.echo_spacing is not None:
+        return turbo_spin_echo(
+            encoding,
+            scanner,
+            echo_time=p.echo_time,
+            repetition_time=p.repetition_time,
+            echo_train_length=p.echo_train_length,
+            echo_spacing=p.echo_spacing,
+            inversion_time=p.inversion_time,
+            design=design,
+            n_dummies=playing.n_dummies,
+            readings=readings,
+        )
+    return spin_echo(
+        encoding,
+        scanner,
+        echo_time=p.echo_time,
+        repetition_time=p.repetition_time,
+        inversion_time=p.inversion_time,
+        design=design,
+        readings=readings,
+    )
+
+
+def _readings(encoding: Encoding, scanner: Scanner, playing: Playing) -> Readings | None:
+    """None reads the lines of the encoding."""
+    if playing.trajectory is TrajectoryChoice.cartesian:
+        return None
+    if playing.trajectory is TrajectoryChoice.spiral:
+        return spiral_readings(encoding, scanner, n_interleaves=playing.n_turns or 16)
+    increment = GOLDEN_ANGLE if playing.trajectory is TrajectoryChoice.golden_angle else None
+    n_spokes = playing.n_turns or round(encoding.matrix[2] * 1.5707963)  # π/2 n: neighbours 1/FOV apart at the rim
+    return radial_readings(encoding, scanner, n_spokes=n_spokes, angle_increment=increment)
