@@ -3,6 +3,7 @@
 from bloch.magnetisation.isochromats import SensitivityStates, acquire, magnetisation_at_samples
 from bloch.magnetisation.reference import reference_magnetisation
 from bloch.magnetisation.spins import Spins, point_spins, subdivide
+from bloch.magnetisation.sufficiency import isochromats_needed
 from bloch.magnetisation.timeline import Timeline, timeline
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Spins",
     "Timeline",
     "acquire",
+    "isochromats_needed",
     "magnetisation_at_samples",
     "point_spins",
     "reference_magnetisation",

@@ -14,6 +14,7 @@ from bloch.magnetisation.chunks import chunks_of, in_threads
 from bloch.magnetisation.differentiable import SAMPLES_AT_ONCE, magnetisation_rows
 from bloch.magnetisation.spins import Spins, check_spins, select, subdivide
 from bloch.magnetisation.stretches import Stretches, separated, stretches
+from bloch.magnetisation.sufficiency import warn_of_aliasing
 from bloch.magnetisation.timeline import Timeline
 from bloch.receiver.coil_array import Vector
 
@@ -70,6 +71,9 @@ def acquire(  # noqa: PLR0913 (what moves, what plays, what listens and what may
 
     Raises:
         ValueError: shapes do not fit, a tissue is not physical, or ``n_isochromats`` is below 1.
+
+    Warns:
+        UserWarning: too few isochromats; says how many are needed.
     """
     coils = _as_states(sensitivities, spins, timeline)
     scan = _scan(spins, timeline, n_isochromats, memory, B0, B0_direction)
@@ -108,6 +112,9 @@ def magnetisation_at_samples(
 
     Raises:
         ValueError: a tissue is not physical, or ``n_isochromats`` is below 1.
+
+    Warns:
+        UserWarning: too few isochromats; says how many are needed.
     """
     scan = _scan(spins, timeline, n_isochromats, memory, B0, B0_direction)
     if scan.is_compiled:
@@ -145,6 +152,7 @@ def _scan(
         raise ValueError(f"a pool needs at least 1 isochromat, not {n_isochromats}")
     if memory < 1:
         raise ValueError(f"memory is a number of bytes above 0, not {memory}")
+    warn_of_aliasing(spins, timeline, n_isochromats)
     whole = separated(timeline)
     tensors = [v for noun in (spins, whole) for v in vars(noun).values() if isinstance(v, Tensor)]
     plain = not torch.is_grad_enabled() or not any(v.requires_grad for v in tensors)

@@ -141,7 +141,7 @@ def _content(b: Block, shapes: dict[int, bytes]) -> tuple:
 
 def _cut(b: Block, *, concomitant: bool) -> _Steps:
     edges = [np.array([0.0, b.duration])]
-    samples = np.zeros(0)
+    samples: np.ndarray = np.zeros(0)
     if b.rf is not None:
         edges.append(b.rf.delay + np.arange(len(b.rf.rotations) + 1) * b.rf.raster)
     if b.readout is not None:
