@@ -24,6 +24,7 @@ class Limits:
         largest_shift: distortion by inhomogeneity, voxels.
         largest_fat_shift: displacement of fat, voxels.
         readout_over_T2_star: longest readout over the shortest T2*, so that the image is not blurred.
+        train_over_T2: longest echo train over the shortest T2, for the same reason.
         shortest_readout: as the gradients allow, s.
         longest_repetition: s.
         longest_echo: s.
@@ -33,6 +34,7 @@ class Limits:
     largest_shift: float = 1.0
     largest_fat_shift: float = 2.0
     readout_over_T2_star: float = 1.0
+    train_over_T2: float = 2.0
     shortest_readout: float = 1e-3
     longest_repetition: float = 8.0
     longest_echo: float = 0.2
@@ -162,6 +164,8 @@ def _trains(plan: ScanPlan, times: TissueTimes, readouts: list[float], limits: L
     """Every echo of a train is a candidate for the middle of k-space."""
     for readout, length in product(readouts[::-2], TRAIN_LENGTHS):
         spacing = readout + plan.dead_time
+        if length * spacing > max(limits.train_over_T2 * float(times.T2.min()), TRAIN_LENGTHS[0] * spacing):
+            continue
         for TR in _steps(length * spacing + plan.dead_time, limits.longest_repetition, 1.4):
             protocol = replace(
                 plan.protocol,
@@ -186,6 +190,6 @@ def _steps(low: float, high: float, ratio: float) -> list[float]:
     return torch.logspace(math.log10(low), math.log10(max(low, high)), n + 1, dtype=torch.float64).tolist()
 
 
-TRAIN_LENGTHS = (4, 8, 16, 32)
+TRAIN_LENGTHS = (2, 4, 8, 12, 16, 24, 32)
 FLIP_ANGLES = torch.tensor(_steps(math.radians(3), math.radians(150), 1.12), dtype=torch.float64)
 """Of gradient echoes, rad. Refocusing and excitation pulses of spin echoes stay as the plan has them."""

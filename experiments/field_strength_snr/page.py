@@ -1,0 +1,105 @@
+"""result.md: page.md with its tables and facts filled in."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from bloch.snr.head_receiver import BRAIN_RADIUS
+from experiments.field_strength_snr import claims, tables
+from experiments.field_strength_snr.anatomy import Anatomy
+from experiments.field_strength_snr.artefacts import slope_of_magnets
+from experiments.field_strength_snr.draws import TISSUES, published_sd
+from experiments.field_strength_snr.settings import HERE, Settings
+from experiments.field_strength_snr.sweep import FieldResult
+
+
+def page(settings: Settings, heads: Sequence[Anatomy], results: Sequence[FieldResult], *, took: float) -> str:
+    """The text of result.md.
+
+    Args:
+        settings: of the sweep.
+        heads: of the sweep.
+        results: of the sweep.
+        took: the sweep, s.
+
+    Returns:
+        Markdown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the page says what is extrapolated and displaced
+        found = {
+            "facts": "\n".join(f"- {fact}" for fact in _facts(settings, took)),
+            "limits": tables.limits(),
+            "intrinsic": tables.intrinsic(results),
+            "exponents": tables.exponents(settings),
+            "published_exponents": claims.exponents_beside_published(),
+            "noise_figures": claims.noise_figures(),
+            "one_scan": tables.one_scan(),
+            "fixed": tables.values(results, "fixed", settings),
+            "optimised": tables.values(results, "optimised", settings),
+            "times": tables.times(results, settings),
+            "slopes": tables.slopes(results),
+            "plans": tables.plans(results),
+            "spreads": tables.spreads(results),
+            "artefacts": tables.artefacts(heads),
+            "claims": claims.claims(heads, results),
+        }
+    return Template((HERE / "page.md").read_text(encoding="utf-8")).substitute(
+        found, **_numbers(settings, heads, results)
+    )
+
+
+def _numbers(settings: Settings, heads: Sequence[Anatomy], results: Sequence[FieldResult]) -> dict[str, str]:
+    """Single numbers in the prose."""
+    volumes = [1e3 * head.volume for head in heads]
+    ranges = [head.susceptibility for head in heads]
+    rms, largest = slope_of_magnets(settings.seed)
+    sds = {name: [published_sd(name, quantity) for quantity in ("T1", "T2")] for name in TISSUES}
+    fixed = {result.B0: result.nominal["spin_echo", "fixed", "white_matter"] for result in results}
+    best = {result.B0: result.nominal["spin_echo", "optimised", "white_matter"] for result in results}
+    return {
+        "n_anatomies": str(settings.n_anatomies),
+        "n_draws": str(settings.n_draws),
+        "low_crossover": f"{settings.crossover_field[0]:g}",
+        "high_crossover": f"{settings.crossover_field[1]:g}",
+        "minutes": f"{settings.minutes:g}",
+        "wanted_snr": f"{settings.wanted_snr:g}",
+        "volume": f"{np.mean(volumes):.1f} l ({min(volumes):.1f}–{max(volumes):.1f} l)",
+        "susceptibility": f"±{np.mean(ranges):.2f} ppm (±{min(ranges):.2f} to ±{max(ranges):.2f} ppm)",
+        "slope_rms": f"{rms:.2f}",
+        "slope_largest": f"{largest:.2f}",
+        "brain_radius": f"{100 * BRAIN_RADIUS:.1f} cm",
+        "grey_sd": " and ".join(f"{100 * (sd or 0):.0f} %" for sd in sds["grey_matter"]),
+        "white_sd": " and ".join(f"{100 * (sd or 0):.0f} %" for sd in sds["white_matter"]),
+        "assumed_sd": f"{100 * settings.assumed_sd:.0f} %",
+        "shift": f"{settings.limits.largest_shift:g}",
+        "fat_shift": f"{settings.limits.largest_fat_shift:g}",
+        "cost_low": f"{100 * (1 - best[0.15] / fixed[0.15]):.0f} %",
+        "cost_high": f"{100 * (1 - best[7.0] / fixed[7.0]):.0f} %",
+    }
+
+
+def _facts(settings: Settings, took: float) -> list[str]:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "dask", "distributed", "nilearn"))
+    return [
+        f"Command: `python -m experiments.field_strength_snr`, seed {settings.seed}",
+        f"Date: {datetime.date.today().isoformat()}; version: pirecon {version('pirecon')}",
+        f"Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}; the sweep took {took:.0f} s",
+        f"Python {platform.python_version()}, {packages}",
+    ]
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
