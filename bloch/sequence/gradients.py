@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -66,6 +67,7 @@ def shortest_lobe(moment: float, scanner: Scanner) -> LobeTiming:
         steps += 1
 
 
+@functools.lru_cache(maxsize=4096)  # one object for one lobe: checks and engines know it again
 def lobe(moment: float, timing: LobeTiming, *, delay: float = 0.0) -> Gradient | None:
     """A trapezoid of given times; None for a negligible moment.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -167,6 +168,7 @@ def window_block(window: Window, line: Line, *, direction: tuple[float, float, f
     return Block(window.gradient.end, gx=gx, gy=gy, gz=gz, readout=replace(readout, label=line))
 
 
+@functools.lru_cache(maxsize=1024)
 def scaled(gradient: Gradient, factor: float) -> Gradient | None:
     """A gradient times a number; None for 0."""
     if abs(factor) < 1e-12:

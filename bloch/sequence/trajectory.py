@@ -29,26 +29,29 @@ def trajectory(sequence: Sequence) -> np.ndarray:
     if len(lengths) != 1:
         found = "no readouts" if not lengths else f"readouts of {sorted(lengths)} samples"
         raise ValueError(f"a trajectory is one array of readouts of one length, but the sequence has {found}")
-    k = np.zeros(3)
-    found_k = []
+    known: dict[tuple[int, int, float, float], np.ndarray] = {}
+    k, samples = np.zeros(3), []
     for block in sequence.blocks:
-        times, counts = _times_of_interest(block)
-        moments = np.array([moments_until(gradient, times) for gradient in block.gradients]).T  # (time, 3)
-        offset = k
+        end = np.array([0.0 if gradient is None else gradient.moment for gradient in block.gradients])
+        offset, centre = k, 0.0
         if block.rf is not None and block.rf.use in ("excitation", "refocusing"):
-            at_pulse = moments[0]
+            centre = block.rf.delay + block.rf.duration / 2
+            at_pulse = _moments(block, np.array([centre]))[0]
             offset = -at_pulse if block.rf.use == "excitation" else -(k + at_pulse) - at_pulse
         if block.readout is not None:
-            before_pulse = times[-1 - counts : -1] < times[0]
-            found_k.append(np.where(before_pulse[:, None], k, offset) + moments[-1 - counts : -1])
-        k = moments[-1] + offset
-    return np.stack(found_k)
+            r = block.readout
+            times = r.delay + (np.arange(r.n_samples) + 0.5) * r.dwell
+            path = np.empty((r.n_samples, 3))
+            for axis, gradient in enumerate(block.gradients):
+                key = (id(gradient), r.n_samples, r.dwell, r.delay)
+                if key not in known:
+                    known[key] = moments_until(gradient, times)
+                path[:, axis] = known[key]
+            samples.append(path + np.where((times < centre)[:, None], k, offset))
+        k = end + offset
+    return np.stack(samples)
 
 
-def _times_of_interest(block: Block) -> tuple[np.ndarray, int]:
-    """Centre of the pulse (the block's start without one), samples, end; and how many samples."""
-    centre = 0.0 if block.rf is None else block.rf.delay + block.rf.duration / 2
-    samples: np.ndarray = np.zeros(0)
-    if block.readout is not None:
-        samples = block.readout.delay + (np.arange(block.readout.n_samples) + 0.5) * block.readout.dwell
-    return np.concatenate([[centre], samples, [block.duration]]), len(samples)
+def _moments(block: Block, times: np.ndarray) -> np.ndarray:
+    """From the start of the block, ``(time, 3)``, 1/m."""
+    return np.stack([moments_until(gradient, times) for gradient in block.gradients], axis=-1)
