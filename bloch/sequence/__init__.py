@@ -16,7 +16,14 @@ from bloch.sequence.multi_echo import multi_echo_gradient_echo, multi_echo_readi
 from bloch.sequence.protocol import Protocol, inversion_time_of_null, random_protocol
 from bloch.sequence.pulseq_read import read_pulseq
 from bloch.sequence.pulseq_write import to_pypulseq, write_pulseq
-from bloch.sequence.pulses import HARD_PULSE, SINC_PULSE, PulseDesign, hyperbolic_secant, sinc_pulse
+from bloch.sequence.pulses import (
+    HARD_PULSE,
+    SINC_PULSE,
+    PulseDesign,
+    hyperbolic_secant,
+    hyperbolic_secant_bandwidth,
+    sinc_pulse,
+)
 from bloch.sequence.radial import GOLDEN_ANGLE, koosh_ball_readings, radial_readings
 from bloch.sequence.readings import Reading, Readings, cartesian_readings
 from bloch.sequence.refocusing_angles import angles_of_amplitudes, plateau_angles
@@ -68,6 +75,7 @@ __all__ = [
     "gradient_echo",
     "hard_pulse",
     "hyperbolic_secant",
+    "hyperbolic_secant_bandwidth",
     "inversion_time_of_null",
     "koosh_ball_readings",
     "linear_order",

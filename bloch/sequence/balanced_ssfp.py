@@ -13,10 +13,11 @@ from bloch.sequence.events import Block
 from bloch.sequence.gradient_echo import GradientEchoKernel, gradient_echo_kernel, play_gradient_echo
 from bloch.sequence.gradients import along_z, longest_lobe, moment_block
 from bloch.sequence.protocol import Protocol
-from bloch.sequence.pulses import SINC_PULSE, PulseDesign, pulse_block, selected_pulse
+from bloch.sequence.pulses import SINC_PULSE, PulseDesign
 from bloch.sequence.readings import Readings, cartesian_readings
 from bloch.sequence.repetition import checked_sequence, place, time_left
 from bloch.sequence.sequence import Sequence
+from bloch.sequence.slice_selection import pulse_block, selected_pulse
 
 
 def balanced_ssfp(  # noqa: PLR0913  # what an operator sets

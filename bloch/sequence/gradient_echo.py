@@ -10,10 +10,11 @@ from bloch.sequence.encoding import Encoding
 from bloch.sequence.events import Block
 from bloch.sequence.gradients import LobeTiming, along_z, longest_lobe, moment_block
 from bloch.sequence.protocol import Protocol
-from bloch.sequence.pulses import SINC_PULSE, PulseDesign, SelectedPulse, pulse_block, selected_pulse
+from bloch.sequence.pulses import SINC_PULSE, PulseDesign
 from bloch.sequence.readings import Reading, Readings, cartesian_readings
 from bloch.sequence.repetition import checked_sequence, place, repeat_shots, time_left
 from bloch.sequence.sequence import Sequence
+from bloch.sequence.slice_selection import SelectedPulse, pulse_block, selected_pulse
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from bloch.sequence.events import Block, RFPulse
 from bloch.sequence.gradient_echo import SPOILING, Spoiling, gradient_echo_kernel, play_gradient_echo
 from bloch.sequence.inversion import inversion
 from bloch.sequence.protocol import Protocol
-from bloch.sequence.pulses import HARD_PULSE, PulseDesign, selected_pulse
+from bloch.sequence.pulses import HARD_PULSE, PulseDesign
 from bloch.sequence.readings import cartesian_readings
 from bloch.sequence.repetition import checked_sequence, repeat_shots, time_left
 from bloch.sequence.sequence import Sequence
+from bloch.sequence.slice_selection import selected_pulse
 from bloch.sequence.view_order import ViewOrder, centric_order, linear_order, trains
 
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bloch.sequence import HARD_PULSE, PulseDesign, hyperbolic_secant, sinc_pulse
-from bloch.sequence.pulses import HANN, pulse_block, selected_pulse
+from bloch.sequence import HARD_PULSE, PulseDesign, TrainDesign, hyperbolic_secant, sinc_pulse
+from bloch.sequence.pulses import HANN
+from bloch.sequence.slice_selection import pulse_block, selected_pulse
 from bloch.tissue import GYROMAGNETIC_RATIO
 
 
-def profile(block, position: np.ndarray, *, amplitude: float) -> np.ndarray:
-    """|M+| after the pulse, by complex Cayley–Klein products, steps in the frame of the resonance at the isocentre."""
+def cayley_klein(block, position: np.ndarray, *, amplitude: float) -> tuple[np.ndarray, np.ndarray]:
+    """α and β of the pulse at every position, step by step in the frame of the resonance at the isocentre."""
     rf = block.rf
     off = GYROMAGNETIC_RATIO * amplitude * position
     a, b = np.ones(len(position), complex), np.zeros(len(position), complex)
@@ -28,7 +29,7 @@ def profile(block, position: np.ndarray, *, amplitude: float) -> np.ndarray:
         alpha = np.cos(angle / 2) + 1j * wz / angle * np.sin(angle / 2)
         beta = (1j * wx + wy) / angle * np.sin(angle / 2)
         a, b = alpha * a - beta * b.conj(), alpha * b + beta * a.conj()
-    return np.abs(2 * a * b)
+    return a, b
 
 
 @pytest.mark.parametrize("flip_angle", [0.2, math.pi / 2])
@@ -37,12 +38,30 @@ def test_an_off_centre_slice_lies_where_it_was_asked_for_and_is_as_thick(flip_an
     pulse = selected_pulse(flip_angle, encoding, scanner, design=PulseDesign(4e-3, time_bandwidth=8.0))
     z = np.linspace(-30e-3, 30e-3, 1201)
     for s in (0, 2, 4):
-        strength = profile(pulse_block(pulse, encoding, slice=s), z, amplitude=pulse.amplitude)
+        a, b = cayley_klein(pulse_block(pulse, encoding, slice=s), z, amplitude=pulse.amplitude)
+        strength = np.abs(2 * a * b)
         inside = z[strength > strength.max() / 2]
         assert (inside[0] + inside[-1]) / 2 == pytest.approx(encoding.centres[s, 2], abs=0.05e-3)
         assert inside[-1] - inside[0] == pytest.approx(5e-3, rel=0.05)
         on_slice = strength[np.abs(z - encoding.centres[s, 2]).argmin()]
         assert on_slice == pytest.approx(math.sin(flip_angle), abs=0.01)
+
+
+def test_inverting_and_refocusing_pulses_cover_the_slice(scanner, encoding_of) -> None:
+    encoding = encoding_of((1, 8, 8), n_slices=3)
+    z = encoding.centres[2, 2] + np.linspace(-15e-3, 15e-3, 1201)
+    inside = np.abs(z - encoding.centres[2, 2]) < 2.5e-3
+    excitation = selected_pulse(1.0, encoding, scanner, design=PulseDesign())
+    inverting = inversion(excitation, encoding, scanner, inversion_time=0.1, design=PulseDesign()).pulse
+    a, b = cayley_klein(pulse_block(inverting, encoding, slice=2), z, amplitude=inverting.amplitude)
+    along = np.abs(a) ** 2 - np.abs(b) ** 2
+    assert along[inside].mean() < -0.95
+    assert along[np.abs(z - encoding.centres[2, 2]) > 5e-3].min() > 0.9
+    wide = TrainDesign().refocused_thickness
+    refocusing = selected_pulse(math.pi, encoding, scanner, design=PulseDesign(), widening=wide)
+    _, b = cayley_klein(pulse_block(refocusing, encoding, slice=2), z, amplitude=refocusing.amplitude)
+    refocused = z[np.abs(b) ** 2 > 0.5]
+    assert refocused[-1] - refocused[0] == pytest.approx(5e-3, rel=0.05)
 
 
 def test_slices_are_counted_along_their_normal(scanner, encoding_of) -> None:
