@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bloch.sequence import HARD_PULSE, PulseDesign, TrainDesign, hyperbolic_secant, sinc_pulse
+from bloch.sequence.inversion import inversion
 from bloch.sequence.pulses import HANN
 from bloch.sequence.slice_selection import pulse_block, selected_pulse
 from bloch.tissue import GYROMAGNETIC_RATIO
