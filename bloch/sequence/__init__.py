@@ -9,11 +9,11 @@ from bloch.sequence.echo_planar import echo_planar, echo_planar_readings, spin_e
 from bloch.sequence.echo_train import TrainDesign
 from bloch.sequence.encoding import TRANSAXIAL, Encoding, Line, scan_plan
 from bloch.sequence.events import Block, Gradient, Readout, RFPulse, block, hard_pulse, trapezoid
-from bloch.sequence.from_protocol import on_raster_of, sequence_of
 from bloch.sequence.gradient_echo import Spoiling, gradient_echo
 from bloch.sequence.mprage import mprage
 from bloch.sequence.multi_echo import multi_echo_gradient_echo, multi_echo_readings
 from bloch.sequence.protocol import Protocol, inversion_time_of_null, random_protocol
+from bloch.sequence.protocol_times import on_raster_of
 from bloch.sequence.pulseq_read import read_pulseq
 from bloch.sequence.pulseq_write import to_pypulseq, write_pulseq
 from bloch.sequence.pulses import (
@@ -90,7 +90,6 @@ __all__ = [
     "random_protocol",
     "read_pulseq",
     "scan_plan",
-    "sequence_of",
     "sinc_pulse",
     "spin_echo",
     "spin_echo_planar",

@@ -10,7 +10,7 @@ import numpy as np
 from bloch.scanner import Scanner
 from bloch.sequence.encoding import Encoding
 from bloch.sequence.events import Block, RFPulse
-from bloch.sequence.gradients import LobeTiming, along_z, longest_lobe, moment_block
+from bloch.sequence.gradients import LobeTiming, along_z, longest_lobe, moment_block, on_raster
 from bloch.sequence.pulses import PulseDesign, hyperbolic_secant, hyperbolic_secant_bandwidth
 from bloch.sequence.repetition import place, time_left
 from bloch.sequence.slice_selection import SelectedPulse, pulse_block, selected_pulse, selective, unselective
@@ -73,8 +73,12 @@ def inversion(
     if isinstance(design, RFPulse):
         pulse = unselective(design, scanner)
     elif design.slice_selective:
-        thickness = WIDENING * encoding.field_of_view[0]
-        pulse = selective(hyperbolic_secant(), scanner, bandwidth=hyperbolic_secant_bandwidth(), thickness=thickness)
+        # As short as it is by default, or longer where the transmitter is weak: the field falls with the duration.
+        longer = max(hyperbolic_secant().peak_B1 / scanner.max_B1, 1.0)
+        duration = on_raster(10e-3 * longer, 200e-6)
+        band = hyperbolic_secant_bandwidth(duration=duration)
+        secant = hyperbolic_secant(duration=duration)
+        pulse = selective(secant, scanner, bandwidth=band, thickness=WIDENING * encoding.field_of_view[0])
     else:
         pulse = selected_pulse(math.pi, encoding, scanner, design=design, use="inversion")
     moment = cycles / encoding.voxel_size[0]

@@ -65,6 +65,13 @@ def test_inverting_and_refocusing_pulses_cover_the_slice(scanner, encoding_of) -
     assert refocused[-1] - refocused[0] == pytest.approx(5e-3, rel=0.05)
 
 
+def test_an_inversion_is_as_long_as_a_weak_transmitter_needs(scanner, encoding_of) -> None:
+    weak = replace(scanner, max_B1=10e-6)
+    excitation = selected_pulse(0.3, encoding_of(), weak, design=PulseDesign())
+    pulse = inversion(excitation, encoding_of(), weak, inversion_time=0.1, design=PulseDesign()).pulse
+    assert 0.9 * weak.max_B1 < pulse.block.rf.peak_B1 <= weak.max_B1
+
+
 def test_slices_are_counted_along_their_normal(scanner, encoding_of) -> None:
     """A tilted stack: the offset is the component along e_z; of an even slab the middle lies half a voxel lower."""
     tilt = math.radians(20)
