@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.field_strength_snr import physics_figures
-from experiments.field_strength_snr.anatomy import Anatomy
 from experiments.field_strength_snr.settings import Settings
 from experiments.field_strength_snr.style import (
     BLUE,
@@ -25,7 +24,7 @@ from experiments.field_strength_snr.style import (
     power_law,
     save,
 )
-from experiments.field_strength_snr.sweep import SEQUENCES, FieldResult, keeps_limits
+from experiments.field_strength_snr.sweep import SEQUENCES, FieldResult, Sweep, keeps_limits
 
 KIND_STYLE = {"fixed": (BLUE, "o", "one protocol for all fields"), "optimised": (ORANGE, "s", "best at each field")}
 NAMES = {
@@ -36,18 +35,18 @@ NAMES = {
 }
 
 
-def draw(folder: Path, settings: Settings, heads: Sequence[Anatomy], results: Sequence[FieldResult]) -> None:
+def draw(folder: Path, settings: Settings, found: Sweep) -> None:
     """Write all figures.
 
     Args:
         folder: for the PNG files.
         settings: of the sweep.
-        heads: of the sweep.
-        results: of the sweep.
+        found: by the sweep.
     """
+    results = found.fields
     with mpl.rc_context(FONT):
         physics_figures.draw_intrinsic(folder, settings, results)
-        physics_figures.draw_artefacts(folder, heads)
+        physics_figures.draw_artefacts(folder, found.heads)
         _draw_snr(folder, settings, results)
         _draw_cnr(folder, settings, results)
         _draw_time(folder, settings, results)

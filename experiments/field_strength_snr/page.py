@@ -19,21 +19,21 @@ from experiments.field_strength_snr.anatomy import Anatomy
 from experiments.field_strength_snr.artefacts import slope_of_magnets
 from experiments.field_strength_snr.draws import TISSUES, published_sd
 from experiments.field_strength_snr.settings import HERE, Settings
-from experiments.field_strength_snr.sweep import FieldResult
+from experiments.field_strength_snr.sweep import COIL, SEQUENCES, FieldResult, Sweep
 
 
-def page(settings: Settings, heads: Sequence[Anatomy], results: Sequence[FieldResult], *, took: float) -> str:
+def page(settings: Settings, sweep: Sweep, *, took: float) -> str:
     """The text of result.md.
 
     Args:
         settings: of the sweep.
-        heads: of the sweep.
-        results: of the sweep.
+        sweep: what it found.
         took: the sweep, s.
 
     Returns:
         Markdown.
     """
+    heads, results = sweep.heads, sweep.fields
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the page says what is extrapolated and displaced
         found = {
@@ -46,6 +46,7 @@ def page(settings: Settings, heads: Sequence[Anatomy], results: Sequence[FieldRe
             "one_scan": tables.one_scan(),
             "fixed": tables.values(results, "fixed", settings),
             "optimised": tables.values(results, "optimised", settings),
+            "magnets": tables.magnets(sweep.magnets),
             "times": tables.times(results, settings),
             "slopes": tables.slopes(results),
             "plans": tables.plans(results),
@@ -83,8 +84,25 @@ def _numbers(settings: Settings, heads: Sequence[Anatomy], results: Sequence[Fie
         "assumed_sd": f"{100 * settings.assumed_sd:.0f} %",
         "shift": f"{settings.limits.largest_shift:g}",
         "fat_shift": f"{settings.limits.largest_fat_shift:g}",
+        **_headline(results),
         "cost_low": f"{100 * (1 - best[0.15] / fixed[0.15]):.0f} %",
         "cost_high": f"{100 * (1 - best[7.0] / fixed[7.0]):.0f} %",
+    }
+
+
+def _headline(results: Sequence[FieldResult]) -> dict[str, str]:
+    """How much 3 T has over 0.05 T, and the exponents of the best scans above 0.55 T."""
+    by_field = {result.B0: result for result in results}
+    water = float(np.median(by_field[3.0].psi[COIL]) / np.median(by_field[0.05].psi[COIL]))
+    keys = [(sequence, "optimised", "white_matter") for sequence in SEQUENCES]
+    gains = [by_field[3.0].nominal[key] / by_field[0.05].nominal[key] for key in keys]
+    slopes = [tables.slope(results, key, 0.55, 7.0) for key in keys]
+    return {
+        "water_gain": f"{water:.0f}",
+        "least_gain": f"{min(gains):.0f}",
+        "most_gain": f"{max(gains):.0f}",
+        "least_slope": f"{min(slopes):.1f}",
+        "most_slope": f"{max(slopes):.1f}",
     }
 
 

@@ -46,7 +46,8 @@ def dask_map(scheduler: str | None = None, *, n_workers: int | None = None) -> I
 
 def _map_of(client: Any) -> Map:
     def run(function: Callable[..., Any], items: Iterable[Any], **shared: Any) -> list[Any]:
-        given = {name: client.scatter([value], broadcast=True)[0] for name, value in shared.items()}
+        # Keys of their own (hash=False): those of an earlier call may be on their way out.
+        given = {name: client.scatter([value], broadcast=True, hash=False)[0] for name, value in shared.items()}
         futures = [client.submit(function, item, pure=False, **given) for item in items]
         return client.gather(futures)
 

@@ -30,8 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     settings = read_settings(given.config)
     start = time.perf_counter()
     with dask_map(given.scheduler, n_workers=given.workers) as run:
-        heads, results = sweep(settings, run)
+        found = sweep(settings, run)
     took = time.perf_counter() - start
-    figures.draw(given.figures, settings, heads, results)
-    given.result.write_text(page.page(settings, heads, results, took=took), encoding="utf-8")
+    figures.draw(given.figures, settings, found)
+    given.result.write_text(page.page(settings, found, took=took), encoding="utf-8")
     print(f"written: {given.result} and {given.figures}/field_strength_*.png; the sweep took {took:.0f} s")

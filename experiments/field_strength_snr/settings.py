@@ -17,6 +17,7 @@ class Settings:
 
     seed: int
     fields: tuple[float, ...]
+    magnets: tuple[float, ...]
     n_anatomies: int
     n_draws: int
     crossover_field: tuple[float, float]
@@ -45,6 +46,7 @@ def read_settings(path: Path = HERE / "config.toml") -> Settings:
         limits = Limits(**entries.pop("limits"))
         low, high = entries.pop("crossover_field")
         fields = tuple(float(B0) for B0 in entries.pop("fields"))
-        return Settings(fields=fields, crossover_field=(low, high), limits=limits, **entries)
+        magnets = tuple(float(ppm) for ppm in entries.pop("magnets"))
+        return Settings(fields=fields, magnets=magnets, crossover_field=(low, high), limits=limits, **entries)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} must have the entries of {HERE / 'config.toml'} and no others: {error}") from None

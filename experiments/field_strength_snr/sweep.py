@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,18 +85,36 @@ def keeps_limits(result: FieldResult, plan: ScanPlan, settings: Settings) -> boo
     return plan.pixel_bandwidth >= needed * (1 - 1e-9)
 
 
-def sweep(settings: Settings, run: Map) -> tuple[list[Anatomy], list[FieldResult]]:
-    """Heads first, then fields.
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """All that is found.
+
+    Attributes:
+        heads: random heads.
+        fields: a result for each field strength.
+        magnets: SNR of white matter per root minute of the best scan in the weakest field, nominal, by peak to peak
+            (ppm) and sequence.
+    """
+
+    heads: list[Anatomy]
+    fields: list[FieldResult]
+    magnets: dict[float, dict[str, float]]
+
+
+def sweep(settings: Settings, run: Map) -> Sweep:
+    """Heads first, then fields and magnets.
 
     Args:
         settings: the sweep.
         run: maps a function over items, in order.
 
     Returns:
-        Heads, and a result for each field.
+        Sweep.
     """
     heads = list(run(make_anatomy, [1000 * settings.seed + n for n in range(settings.n_anatomies)]))
-    return heads, list(run(field_result, list(settings.fields), settings=settings, heads=heads))
+    fields = list(run(field_result, list(settings.fields), settings=settings, heads=heads))
+    magnets = run(magnet_result, list(settings.magnets), settings=settings, heads=heads)
+    return Sweep(heads, fields, dict(zip(settings.magnets, magnets, strict=True)))
 
 
 def serial_map(function: Callable[..., Any], items: Iterable[Any], **shared: Any) -> list[Any]:
@@ -132,6 +150,24 @@ def field_result(B0: float, *, settings: Settings, heads: list[Anatomy]) -> Fiel
         {coil: _psi(B0, coil, draws, heads).mean(1).numpy() for coil in COILS},
         magnet,
     )
+
+
+def magnet_result(peak_to_peak: float, *, settings: Settings, heads: list[Anatomy]) -> dict[str, float]:
+    """What the best scan of the weakest field gives in a magnet of so many ppm, by sequence."""
+    torch.set_num_threads(1)
+    B0 = min(settings.fields)
+    times = tissue_times([tissue(name, B0) for name in TISSUES])
+    magnet = replace(magnet_at(B0, heads), peak_to_peak=peak_to_peak)
+    psi = float(_psi(B0, COIL, _nominal(settings), heads)[:, 1].mean())
+    found = {}
+    for sequence in SEQUENCES:
+        weights = {"snr": WEIGHTS["snr"]}
+        plan = standard_plan(sequence)
+        best = optimal_plans(plan, times, weights, B0=B0, homogeneity=magnet, limits=settings.limits)["snr"]
+        listening = best.plan.listening_time * 60 / scan_time(best.plan)
+        signal = float(best.signal[TISSUES.index("white_matter")])
+        found[sequence] = signal * psi * plan.voxel_volume * math.sqrt(listening)
+    return found
 
 
 def magnet_at(B0: float, heads: list[Anatomy]) -> Homogeneity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def one_scan() -> str:
         plan = standard_plan(sequence)
         found = [snr_table([B0], plan, receiver=receiver, homogeneity=typical_homogeneity(B0))[0] for B0 in SHOWN]
         rows.append(
-            [TITLES[sequence], f"{found[0].scan_time / 60:.2f}", *(f"{r.snr['white_matter']:.3g}" for r in found)]
+            [TITLES[sequence], f"{found[0].scan_time / 60:.2f}", *(short(r.snr["white_matter"]) for r in found)]
         )
     return markdown(["sequence", "scan / min", *(f"{B0:g} T" for B0 in SHOWN)], rows)
 
@@ -94,6 +94,12 @@ def times(results: Sequence[FieldResult], settings: Settings) -> str:
                 cells.append(duration(60 * settings.minutes * (settings.wanted_snr / snr) ** 2))
             rows.append([kind, TITLES[sequence], *cells])
     return markdown(["protocol", "sequence", *(f"{result.B0:g} T" for result in chosen)], rows)
+
+
+def magnets(found: Mapping[float, Mapping[str, float]]) -> str:
+    """What homogeneity is worth in the weakest field."""
+    rows = [[TITLES[sequence], *(short(values[sequence]) for values in found.values())] for sequence in SEQUENCES]
+    return markdown(["sequence", *(f"{ppm:g} ppm" for ppm in found)], rows)
 
 
 def slopes(results: Sequence[FieldResult]) -> str:
@@ -149,7 +155,7 @@ def artefacts(heads: Sequence[Anatomy]) -> str:
     rows = []
     for B0 in (0.05, 0.064, 0.3, 0.55, 1.5, 3.0, 7.0):
         a = artefacts_at(B0, susceptibility)
-        pairs = [f"{hz:.3g} ({hz / PIXEL_BANDWIDTH:.2g})" for hz in (a.fat, a.susceptibility, a.magnet, a.maxwell)]
+        pairs = [f"{short(hz)} ({hz / PIXEL_BANDWIDTH:.2g})" for hz in (a.fat, a.susceptibility, a.magnet, a.maxwell)]
         rows.append([f"{B0:g} T", *pairs[:2], f"{a.magnet_ppm:g} ppm: {pairs[2]}", pairs[3], f"{a.maxwell_phase:.2g}"])
     head = ["field", "fat", "susceptibility ±", "magnet ±", "Maxwell, readout", "Maxwell, lobe / rad"]
     return markdown(head, rows)
@@ -171,7 +177,7 @@ def duration(seconds: float) -> str:
     for unit, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0)):
         if seconds >= size:
             return f"{seconds / size:.2g} {unit}"
-    return f"{1e3 * seconds:.2g} ms"
+    return f"{1e3 * seconds:.0f} ms" if seconds >= 0.01 else f"{1e3 * seconds:.1f} ms"
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
