@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol as Interface
 
 import numpy as np
@@ -33,9 +34,14 @@ Progress = Callable[[float], None]
 class Accuracy(Interface):
     """What :func:`play` reads of the conditions of a scan."""
 
-    concomitant: bool
-    n_isochromats: int | None
-    memory: int
+    @property
+    def concomitant(self) -> bool: ...
+
+    @property
+    def n_isochromats(self) -> int | None: ...
+
+    @property
+    def memory(self) -> int: ...
 
 
 def play(
@@ -70,6 +76,9 @@ def play(
     played = []
     for s, spins in enumerate(slices):
         steps = timeline(sequence_of_slice(sequence, s), concomitant=conditions.concomitant)
+        if not len(spins):
+            played.append(torch.zeros(scanner.array.n_coils + 1, steps.n_samples, dtype=torch.complex128))
+            continue
         if motion is not None:
             steps = moved(steps, motion)
         n = conditions.n_isochromats or min(isochromats_needed(spins, steps), MOST_ISOCHROMATS)
@@ -81,10 +90,14 @@ def play(
             memory=conditions.memory,
             B0=scanner.B0,
             B0_direction=scanner.B0_direction,
-            progress=None if progress is None else lambda part, s=s: progress((s + part) / len(slices)),
+            progress=None if progress is None else partial(_share, progress, s, len(slices)),
         )
         played.append(heard.cpu().to(torch.complex128))
     return _in_order(played, sequence) * _recentred(sequence, encoding).unsqueeze(1)
+
+
+def _share(progress: Progress, s: int, n_slices: int, part: float) -> None:
+    progress((s + part) / n_slices)
 
 
 def sample_times(sequence: Sequence) -> Tensor:

@@ -66,7 +66,7 @@ def simulate(
         y_c(t) = g_c Σ_r S_c(r) M+(r, t) ΔV / (V √N) + n_c(t)
 
     with the volume V and the number N of encoded voxels, so that an orthonormal Fourier sum over the encoded matrix
-    gives S M back. Every slice is simulated with the pulses that are meant for it, on the spins that its profile reaches.
+    gives S M back. Every slice is simulated with the pulses that are meant for it, on the spins in its profile.
 
     Args:
         phantom: the object; its voxel ``n // 2`` lies at the origin, its x, y, z run to the patient's L, P, S.
@@ -87,11 +87,11 @@ def simulate(
     generator = torch.Generator().manual_seed(seed)
     texture = generator if conditions.variation > 0 else None
     spins = spins_of(phantom, scanner.B0, generator=texture, texture=conditions.variation)
-    check_in_view(spins, encoding)
+    selective, is_cylinder = is_selective(sequence), phantom.matrix[0] == 1
+    check_in_view(spins, encoding, is_cylinder=is_cylinder)
     warn_of_deaf_coils(scanner.array, B0_direction=scanner.B0_direction)
-    selective = is_selective(sequence)
     slices = [
-        spins_of_slice(spins, encoding, s, selective=selective, is_cylinder=phantom.matrix[0] == 1)
+        spins_of_slice(spins, encoding, s, selective=selective, is_cylinder=is_cylinder)
         for s in range(len(encoding.centres))
     ]
     signals = play(slices, sequence, scanner, motion=phantom.motion, conditions=conditions, progress=progress)

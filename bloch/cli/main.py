@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from bloch.cli.simulate import simulate_command
+from bloch.cli.snr import snr_command
 from bloch.cli.tissue import tissue_command
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app = typer.Typer(
 )
 app.command("simulate")(simulate_command)
 app.command("tissue")(tissue_command)
+app.command("snr")(snr_command)
 
 
 def main() -> None:

@@ -6,14 +6,14 @@ import math
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 from rich.console import Console
 
 from bloch.cli.preview import write_preview
-from bloch.cli.words import NOMINAL_FIELD, Field, notes, numbers, progress_bar
+from bloch.cli.words import NOMINAL_FIELD, Field, notes, progress_bar, three_numbers
 from bloch.closed_form import simulate_closed_form
 from bloch.phantom import Lesion, MapPhantom, Phantom
 from bloch.rawfile import RawScan, write_mrd
@@ -42,8 +42,8 @@ class Engine(StrEnum):
     closed_form = "closed-form"
 
 
-def _option(text: str, panel: str, **limits: float) -> typer.models.OptionInfo:
-    return typer.Option(help=text, rich_help_panel=panel, **limits)
+def _option(text: str, panel: str, *, min: float | None = None, max: float | None = None) -> Any:
+    return typer.Option(help=text, rich_help_panel=panel, min=min, max=max)
 
 
 Milliseconds = float | None
@@ -71,7 +71,7 @@ def simulate_command(
     bandwidth: Annotated[float, _option("Of the field of view along the readout, kHz.", SEQUENCE, min=0.1)] = 20.0,
     dummies: Annotated[int, _option("Repetitions before the first that is measured.", SEQUENCE, min=0)] = 0,
     shots: Annotated[int, _option("Excitations of an EPI.", SEQUENCE, min=1)] = 1,
-    selective: Annotated[bool, _option("Slice-selective pulses; else hard ones, and slices are ideal.", SEQUENCE)] = True,
+    selective: Annotated[bool, _option("Slice-selective pulses; else hard ones, ideal slices.", SEQUENCE)] = True,
     seq: Annotated[Path | None, _option("Play this Pulseq file instead.", SEQUENCE)] = None,
     matrix: Annotated[
         str, typer.Option(metavar="Z,Y,X", help="Voxels of a slice (Z = 1) or slab.", rich_help_panel=SLICES)
@@ -107,7 +107,7 @@ def simulate_command(
     sensing_coils: Annotated[int, _option("Channels that hear interference only.", NOISE, min=0)] = 0,
     variation: Annotated[float, _option("Strength of texture, phase and unequal channels.", NOISE, min=0)] = 1.0,
     true_maps: Annotated[bool, _option("Keep the coils' sensitivity maps with the truth.", NOISE)] = True,
-    isochromats: Annotated[int | None, _option("In a voxel's pool; as many as needed if not given.", NOISE, min=1)] = None,
+    isochromats: Annotated[int | None, _option("In a pool; as many as needed if not given.", NOISE, min=1)] = None,
 ) -> None:
     """Scan a phantom and write the raw data with the truth beside it.
 
@@ -119,10 +119,12 @@ def simulate_command(
     n_coils = coils if coil in (CoilChoice.loops, CoilChoice.helmet) else 1
     with notes(console):
         scanner = Scanner(field, coils_for(coil, n_coils, B0_direction), B0_direction)
-        wish = SamplingRequest(acceleration, acceleration_z, pattern, calibration, separate_calibration, partial_fourier)
+        wish = SamplingRequest(
+            acceleration, acceleration_z, pattern, calibration, separate_calibration, partial_fourier
+        )
         size = _matrix(matrix)
         height = size[0] * thickness * 1e-3
-        centres, directions = slice_stack(slices, height, tilt_degrees=numbers(tilt, "--tilt"))
+        centres, directions = slice_stack(slices, height, tilt_degrees=three_numbers(tilt, "--tilt"))
         encoding = Encoding(
             size,
             (height, field_of_view * 1e-3, field_of_view * 1e-3),
@@ -139,11 +141,11 @@ def simulate_command(
         protocol = adjusted(standard_protocol(sequence, field), times)
         if engine is Engine.closed_form:
             _refuse_for_equations(sequence, seq, trajectory, interference)
-            body = _phantom(phantom, encoding, scanner, seed, lesion)
+            tissues = _tissues(_phantom(phantom, encoding, scanner, seed, lesion))
             level = (snr or NOMINAL_SNR * relative_snr(field, NOMINAL_FIELD)) if noise or snr is not None else None
             with console.status("Simulating"):
                 scan = simulate_closed_form(
-                    body, protocol, scanner, encoding, snr=level, seed=seed, variation=variation
+                    tissues, protocol, scanner, encoding, snr=level, seed=seed, variation=variation
                 )
         else:
             playing = Playing(selective, trajectory, turns, dummies, shots)
@@ -153,8 +155,9 @@ def simulate_command(
                 else read_sequence(seq, scanner, encoding=encoding)
             )
             encoding = played.encoding or encoding
+            there = _phantom(phantom, encoding, scanner, seed, lesion)
             body = with_field(
-                _phantom(phantom, encoding, scanner, seed, lesion),
+                there,
                 scanner,
                 inhomogeneity=inhomogeneity,
                 susceptibility=susceptibility,
@@ -178,7 +181,7 @@ def simulate_command(
 
 
 def _matrix(text: str) -> tuple[int, int, int]:
-    z, y, x = numbers(text, "--matrix")
+    z, y, x = three_numbers(text, "--matrix")
     if min(z, y, x) < 1 or any(n != int(n) for n in (z, y, x)):
         raise typer.BadParameter(f"voxels must be whole and at least 1, not {text!r}", param_hint="--matrix")
     return int(z), int(y), int(x)
@@ -195,6 +198,12 @@ def _phantom(
     if choice in list(PhantomChoice):
         return phantom_for(PhantomChoice(choice), encoding, B0=scanner.B0, seed=seed, lesion=lesion)
     return read_phantom(Path(choice), scanner.B0)
+
+
+def _tissues(phantom: Phantom | MapPhantom) -> Phantom:
+    if isinstance(phantom, MapPhantom):
+        raise typer.BadParameter("equations need tissues, not maps; leave out --engine", param_hint="--engine")
+    return phantom
 
 
 def _sources(strength: float, n_coils: int, n_sensing: int, bandwidth: float, seed: int) -> tuple[Source, ...]:

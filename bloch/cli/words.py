@@ -19,20 +19,18 @@ NOMINAL_FIELD = 0.064
 Field = Annotated[float, typer.Option(min=SMALLEST_B0, max=LARGEST_B0, help="Field strength, T.")]
 
 
-def numbers(text: str, option: str, *, n: int = 3) -> tuple[float, ...]:
+def three_numbers(text: str, option: str) -> tuple[float, float, float]:
     """Numbers with commas between them.
 
     Raises:
-        typer.BadParameter: other than ``n`` numbers.
+        typer.BadParameter: other than three numbers.
     """
     try:
-        found = tuple(float(part) for part in text.split(","))
+        a, b, c = (float(part) for part in text.split(","))
     except ValueError:
-        found = ()
-    if len(found) != n:
-        message = f"{n} numbers with commas between them are needed, as 1,128,128, not {text!r}"
-        raise typer.BadParameter(message, param_hint=option)
-    return found
+        message = f"three numbers with commas between them are needed, as 1,128,128, not {text!r}"
+        raise typer.BadParameter(message, param_hint=option) from None
+    return a, b, c
 
 
 @contextmanager

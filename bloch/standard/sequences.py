@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bloch.scanner import Scanner
-from bloch.sequence import Encoding, Protocol, Sequence
+from bloch.sequence import Encoding, Protocol, Sequence, on_raster_of
 from bloch.sequence.balanced_ssfp import balanced_ssfp
 from bloch.sequence.echo_planar import echo_planar
 from bloch.sequence.echo_train import TrainDesign
 from bloch.sequence.gradient_echo import gradient_echo
 from bloch.sequence.mprage import mprage
 from bloch.sequence.multi_echo import multi_echo_gradient_echo
-from bloch.sequence.pulses import HARD_PULSE, SINC_PULSE
+from bloch.sequence.pulses import HARD_PULSE, SINC_PULSE, PulseDesign
 from bloch.sequence.radial import GOLDEN_ANGLE, radial_readings
 from bloch.sequence.readings import Readings
 from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
@@ -63,52 +63,58 @@ def sequence_for(protocol: Protocol, encoding: Encoding, scanner: Scanner, *, pl
     Raises:
         ValueError: times that cannot be kept, or a trajectory that the sequence cannot travel.
     """
-    p, n = protocol, playing.n_dummies
-    pulse = SINC_PULSE if playing.selective else HARD_PULSE
-    times = {"echo_time": p.echo_time, "repetition_time": p.repetition_time}
+    protocol = on_raster_of(protocol, scanner)
     readings = _readings(encoding, scanner, playing)
-    if readings is not None and p.name in ("multi_echo_gradient_echo", "mprage", "echo_planar"):
-        raise ValueError(f"a {p.name.replace('_', ' ')} has a trajectory of its own; leave out {playing.trajectory}")
-    if p.name == "spoiled_gradient_echo":
-        return gradient_echo(
-            encoding, scanner, **times, flip_angle=p.flip_angle, pulse=pulse, n_dummies=n, readings=readings
-        )
+    if readings is not None and protocol.name in ("multi_echo_gradient_echo", "mprage", "echo_planar"):
+        name = protocol.name.replace("_", " ")
+        raise ValueError(f"a {name} has a trajectory of its own; leave out {playing.trajectory}")
+    if protocol.name in ("spin_echo", "turbo_spin_echo", "inversion_recovery"):
+        return _spin_echoes(protocol, encoding, scanner, playing, readings)
+    return _gradient_echoes(protocol, encoding, scanner, playing, readings)
+
+
+def _gradient_echoes(
+    p: Protocol, encoding: Encoding, scanner: Scanner, playing: Playing, readings: Readings | None
+) -> Sequence:
+    pulse, n = _pulse(playing), playing.n_dummies
+    TE, TR, angle = p.echo_time, p.repetition_time, p.flip_angle
     if p.name == "balanced_ssfp":
         return balanced_ssfp(
-            encoding, scanner, **times, flip_angle=p.flip_angle, pulse=pulse, n_dummies=n, readings=readings
-        )
+            encoding, scanner, echo_time=TE, repetition_time=TR, flip_angle=angle, pulse=pulse, n_dummies=n,
+            readings=readings,
+        )  # fmt: skip
     if p.name == "multi_echo_gradient_echo":
         return multi_echo_gradient_echo(
-            encoding,
-            scanner,
-            echo_times=p.echo_times,
-            repetition_time=p.repetition_time,
-            flip_angle=p.flip_angle,
-            pulse=pulse,
-            n_dummies=n,
+            encoding, scanner, echo_times=p.echo_times, repetition_time=TR, flip_angle=angle, pulse=pulse, n_dummies=n
         )
     if p.name == "echo_planar":
         return echo_planar(
-            encoding, scanner, **times, flip_angle=p.flip_angle, pulse=pulse, n_shots=playing.n_shots, n_dummies=n
-        )
+            encoding, scanner, echo_time=TE, repetition_time=TR, flip_angle=angle, n_shots=playing.n_shots, pulse=pulse,
+            n_dummies=n,
+        )  # fmt: skip
     if p.name == "mprage":
+        if p.inversion_time is None or p.echo_spacing is None:
+            raise ValueError(f"the protocol of an MPRAGE has to say its inversion time and echo spacing, but is {p}")
         return mprage(
-            encoding,
-            scanner,
-            inversion_time=p.inversion_time or 0.0,
-            repetition_time=p.repetition_time,
-            echo_spacing=p.echo_spacing or 0.0,
-            flip_angle=p.flip_angle,
-            echo_time=p.echo_time,
-        )
-    return _spin_echoes(p, encoding, scanner, playing, readings)
+            encoding, scanner, inversion_time=p.inversion_time, repetition_time=TR, echo_spacing=p.echo_spacing,
+            flip_angle=angle, echo_time=TE,
+        )  # fmt: skip
+    if p.name != "spoiled_gradient_echo":
+        raise ValueError(f"no builder knows the sequence {p.name!r}")
+    return gradient_echo(
+        encoding, scanner, echo_time=TE, repetition_time=TR, flip_angle=angle, pulse=pulse, n_dummies=n,
+        readings=readings,
+    )  # fmt: skip
+
+
+def _pulse(playing: Playing) -> PulseDesign:
+    return SINC_PULSE if playing.selective else HARD_PULSE
 
 
 def _spin_echoes(
     p: Protocol, encoding: Encoding, scanner: Scanner, playing: Playing, readings: Readings | None
 ) -> Sequence:
-    pulse = SINC_PULSE if playing.selective else HARD_PULSE
-    design = TrainDesign(flip_angle=p.flip_angle, pulse=pulse)
+    design = TrainDesign(flip_angle=p.flip_angle, pulse=_pulse(playing))
     if p.echo_train_length > 1 and p.echo_spacing is not None:
         return turbo_spin_echo(
             encoding,

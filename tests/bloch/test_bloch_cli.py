@@ -11,7 +11,7 @@ import pytest
 
 from bloch.cli import main
 from bloch.phantom import tissue_signal
-from bloch.scan_request import SequenceChoice, standard_protocol
+from bloch.standard.protocols import CLOSED_FORM, SequenceChoice, standard_protocol
 from bloch.tissue import tissues_at
 
 SMALL = ["--phantom", "asymmetric", "--matrix", "1,24,20", "--coils", "3"]
@@ -49,7 +49,7 @@ def test_every_phantom_gives_signal_in_slices_and_slabs(
     raw = tmp_path / "raw.h5"
     assert run(monkeypatch, "simulate", *SMALL, "--phantom", phantom, *extra, "-o", raw, "--no-noise", "-q") == 0
     with h5py.File(raw) as file:
-        assert (abs(file["truth/image"][:]).max(axis=(1, 2, 3)) > 0.05).all()
+        assert (abs(file["dataset/truth/image"][:]).max(axis=(1, 2, 3)) > 0.05).all()
 
 
 def test_options_reach_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
