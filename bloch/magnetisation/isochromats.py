@@ -78,7 +78,8 @@ def acquire(  # noqa: PLR0913 (what moves, what plays, what listens and what may
     coils = _as_states(sensitivities, spins, timeline)
     scan = _scan(spins, timeline, n_isochromats, memory, B0, B0_direction)
     total = torch.zeros((), device=spins.T1.device)
-    for chunk, part in (_listen_compiled if scan.is_compiled else _listen)(scan, coils):
+    compiled = scan.is_compiled and (coils is None or _is_plain(coils.maps))
+    for chunk, part in (_listen_compiled if compiled else _listen)(scan, coils):
         total = total + part
         if progress is not None:
             progress(chunk.stop / len(spins))
@@ -155,9 +156,13 @@ def _scan(
     warn_of_aliasing(spins, timeline, n_isochromats)
     whole = separated(timeline)
     tensors = [v for noun in (spins, whole) for v in vars(noun).values() if isinstance(v, Tensor)]
-    plain = not torch.is_grad_enabled() or not any(v.requires_grad for v in tensors)
-    is_compiled = plain and all(v.device.type == "cpu" for v in tensors)
+    is_compiled = all(_is_plain(v) for v in tensors)
     return _Scan(spins, whole, stretches(whole), n_isochromats, memory, (B0, B0_direction), is_compiled)
+
+
+def _is_plain(values: Tensor) -> bool:
+    """On the CPU, and nobody asks for a derivative."""
+    return values.device.type == "cpu" and not (values.requires_grad and torch.is_grad_enabled())
 
 
 def _compiled(scan: _Scan, n_threads: int) -> CompiledScan:

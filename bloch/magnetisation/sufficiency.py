@@ -83,7 +83,7 @@ class _Weighed:
             whole,
             stretches(whole),
             extent=spins.extent,
-            T1=float(spins.T1[typical]),
+            T1=float(spins.T1.detach()[typical]),
             T2=float(T2[typical]),
             most=PULSES_FOLLOWED,
         )
