@@ -103,8 +103,9 @@ def check_spins(spins: Spins) -> None:
         raise ValueError("there are no spins; is the phantom empty, or outside the field of view?")
     if not (float(T1.min()) > 0 and float(T2.min()) > 0):
         raise ValueError(f"T1 and T2 must be above 0 s; found T1 from {float(T1.min())}, T2 from {float(T2.min())}")
-    if float(spins.R2_prime.detach().min()) < 0:
-        raise ValueError(f"R2' is a width and cannot be negative, but goes down to {float(spins.R2_prime.detach().min())} 1/s")
+    narrowest = float(spins.R2_prime.detach().min())
+    if narrowest < 0:
+        raise ValueError(f"R2' is a width and cannot be negative, but goes down to {narrowest} 1/s")
     if float((T2 / T1).max()) > 2 * (1 + 1e-6):
         raise ValueError("T2 cannot be longer than twice T1; were the two swapped, or given in different units?")
 
