@@ -103,20 +103,20 @@ def table_cells(rows: Sequence[SnrRow]) -> tuple[list[str], list[list[str]]]:
         The heading, ``["", "0.064 T", …]``, and the lines, label first.
     """
     first = rows[0]
-    lines = [[f"SNR {_words(name)}", *(f"{row.snr[name]:.3g}" for row in rows)] for name in first.snr]
-    lines += [[f"CNR {_words(name)}", *(f"{row.cnr[name]:.3g}" for row in rows)] for name in first.cnr]
+    lines = [[f"SNR {_words(name)}", *(_plain(row.snr[name]) for row in rows)] for name in first.snr]
+    lines += [[f"CNR {_words(name)}", *(_plain(row.cnr[name]) for row in rows)] for name in first.cnr]
     lines += [
-        [f"SNR {_words(name)} in the centre", *(f"{row.snr_at_centre[name]:.3g}" for row in rows)] for name in first.snr
+        [f"SNR {_words(name)} in the centre", *(_plain(row.snr_at_centre[name]) for row in rows)] for name in first.snr
     ]
     lines += [
-        [f"SNR {_words(name)} / √min", *(f"{row.per_root_minute(row.snr[name]):.3g}" for row in rows)]
+        [f"SNR {_words(name)} / √min", *(_plain(row.per_root_minute(row.snr[name])) for row in rows)]
         for name in first.snr
     ]
     lines += [
-        [f"CNR {_words(name)} / √min", *(f"{row.per_root_minute(row.cnr[name]):.3g}" for row in rows)]
+        [f"CNR {_words(name)} / √min", *(_plain(row.per_root_minute(row.cnr[name])) for row in rows)]
         for name in first.cnr
     ]
-    lines.append(["scan time / min", *(f"{row.scan_time / 60:.3g}" for row in rows)])
+    lines.append(["scan time / min", *(_plain(row.scan_time / 60) for row in rows)])
     lines.append(["shift of fat / voxels", *(f"{row.fat_shift:.2g}" for row in rows)])
     lines.append(["largest distortion / voxels", *(f"{row.distortion:.2g}" for row in rows)])
     return ["", *(f"{row.B0:g} T" for row in rows)], lines
@@ -152,6 +152,11 @@ def _row(
         fat_shift=GYROMAGNETIC_RATIO * B0 * FAT_SHIFT * 1e-6 / plan.pixel_bandwidth,
         distortion=distortion,
     )
+
+
+def _plain(value: float) -> str:
+    """Three figures, without an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _words(name: str) -> str:

@@ -73,8 +73,8 @@ def _physics(heads: Sequence[Anatomy]) -> list[list[str]]:
     return [
         [
             "Magnetisation grows as B0² (popular)",
-            f"magnetisation grows as B0^{M:.3f}: {equilibrium_magnetisation(0.05):.2e} A/m at 0.05 T, "
-            f"{equilibrium_magnetisation(1.5):.2e} A/m at 1.5 T; the induced voltage grows as B0^{V:.3f}",
+            f"magnetisation grows as B0^{M:.3f}: {1e3 * equilibrium_magnetisation(0.05):.2f} mA/m at 0.05 T, "
+            f"{1e3 * equilibrium_magnetisation(1.5):.2f} mA/m at 1.5 T; the induced voltage grows as B0^{V:.3f}",
             _verdict(abs(M - 2) < 0.01),
         ],
         [
@@ -134,9 +134,9 @@ def _receiver() -> list[list[str]]:
             _verdict(abs(per_tesla[1] / per_tesla[0] - 1) < measured.sd / measured.value if measured.sd else False),
         ],
         [
-            f"Absolute SNR of quadrature head coils: measured {_spread(measured)}, theory {theory.value:.3g} "
-            f"Hz^½ ml⁻¹ T⁻¹ ({measured.source})",
-            f"theory here {bare:.3g}; with the same noise figure of 3.4 dB {noisy:.3g}",
+            f"Absolute SNR of quadrature head coils: measured {_spread(measured)}, theory "
+            f"{theory.value * 1e-4:.2f} × 10⁴ Hz^½ ml⁻¹ T⁻¹ ({measured.source})",
+            f"theory here {bare * 1e-4:.2f} × 10⁴; with the same noise figure of 3.4 dB {noisy * 1e-4:.2f} × 10⁴",
             _verdict(abs(noisy - measured.value) < (measured.sd or 0)),
         ],
         [
@@ -181,7 +181,7 @@ def _contrast(results: Sequence[FieldResult]) -> list[list[str]]:
                 f"{name} {_verdict(abs(changes[name] - row.value) < 0.1)}"
                 for name, row in zip(changes, of_kind("relaxation"), strict=True)
             )
-            + " for brain",
+            + " (here brain, there many organs)",
         ],
         [
             "T1 grows at low field (teaching notes)",

@@ -54,7 +54,7 @@ def draw(folder: Path, settings: Settings, found: Sweep) -> None:
 
 def _draw_snr(folder: Path, settings: Settings, results: Sequence[FieldResult]) -> None:
     """White matter, a panel for each sequence, with the limits through the optimised scan at 0.05 T and at 7 T."""
-    figure = Figure(figsize=(10.5, 3.6), layout="constrained")
+    figure = Figure(figsize=(10.5, 3.8), layout="constrained")
     panels = figure.subplots(1, len(SEQUENCES), sharey=True)
     for axes, sequence in zip(panels, SEQUENCES, strict=True):
         _both_kinds(axes, results, sequence, "white_matter", settings)
@@ -62,8 +62,8 @@ def _draw_snr(folder: Path, settings: Settings, results: Sequence[FieldResult]) 
         axes.set_title(TITLES[sequence])
         axes.set_xlabel("B0 / T")
     panels[0].set_ylabel(f"{NAMES['white_matter']} in {settings.minutes:g} min")
-    panels[0].set_ylim(5, 1e5)
-    panels[0].legend(handles=_key(), loc="upper left", frameon=False)
+    panels[0].set_ylim(5, 3e4)
+    _legend(figure, _key())
     save(figure, folder, "snr")
 
 
@@ -75,11 +75,11 @@ def _draw_cnr(folder: Path, settings: Settings, results: Sequence[FieldResult]) 
             _both_kinds(axes, results, sequence, quantity, settings)
             _limits(axes, results, sequence, quantity)
         panels[row, 0].set_ylabel(f"{NAMES[quantity]} in {settings.minutes:g} min")
-        panels[row, 0].set_ylim(0.3, 3e4)
+        panels[row, 0].set_ylim(0.3, 1e4)
     for column, sequence in enumerate(SEQUENCES):
         panels[0, column].set_title(TITLES[sequence])
         panels[1, column].set_xlabel("B0 / T")
-    panels[0, 0].legend(handles=_key(), loc="upper left", frameon=False)
+    _legend(figure, _key())
     save(figure, folder, "cnr")
 
 
@@ -101,7 +101,7 @@ def _draw_time(folder: Path, settings: Settings, results: Sequence[FieldResult])
         axes.set_xlabel("B0 / T")
     panels[0].annotate("less than 1 s: to be spent on resolution", (0.05, 0.0013), fontsize=7, color=GREY)
     panels[0].set_ylabel(f"scan time for an SNR of {settings.wanted_snr:g}\nin white matter, {volume:g} mm³ / s")
-    panels[1].legend(handles=_key()[:3], loc="upper right", frameon=False, fontsize=7)
+    _legend(figure, _key()[:3])
     right = panels[-1].secondary_yaxis("right", functions=(lambda t: t * volume**2, lambda t: t / volume**2))
     right.set_ylabel("for voxels of 1 mm³")
     right.set_yticks([1, 60, 3600, 86400], ["1 s", "1 min", "1 h", "1 d"])
@@ -145,12 +145,16 @@ def _limits(axes: Axes, results: Sequence[FieldResult], sequence: str, quantity:
         for r in (results[0], results[-1])
     ]
     power_law(axes, (results[0].B0, ends[0] * 2.5), 7 / 4, (results[0].B0, 0.25), "$B_0^{7/4}$")
-    power_law(axes, (results[-1].B0, ends[1] * 2.0), 1, (1.0, results[-1].B0), "$B_0^1$")
+    power_law(axes, (results[-1].B0, ends[1] * 2.0), 1, (2.0, results[-1].B0), "$B_0^1$")
 
 
 def _values(results: Sequence[FieldResult], sequence: str, kind: str, quantity: str) -> np.ndarray:
     """(field, draw)."""
     return np.stack([result.values[sequence, kind, quantity] for result in results])
+
+
+def _legend(figure: Figure, handles: list[Line2D]) -> None:
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
 
 
 def _key() -> list[Line2D]:

@@ -55,7 +55,7 @@ def page(settings: Settings, sweep: Sweep, *, took: float) -> str:
             "claims": claims.claims(heads, results),
         }
     return Template((HERE / "page.md").read_text(encoding="utf-8")).substitute(
-        found, **_numbers(settings, heads, results)
+        found, **_numbers(settings, heads, results), **_losses(sweep)
     )
 
 
@@ -104,6 +104,14 @@ def _headline(results: Sequence[FieldResult]) -> dict[str, str]:
         "least_slope": f"{min(slopes):.1f}",
         "most_slope": f"{max(slopes):.1f}",
     }
+
+
+def _losses(sweep: Sweep) -> dict[str, str]:
+    """What inhomogeneity costs each sequence, from the best to the worst magnet."""
+    least, most = min(sweep.magnets), max(sweep.magnets)
+    lost = {s: 1 - sweep.magnets[most][s] / sweep.magnets[least][s] for s in SEQUENCES}
+    losses = {f"loss_{sequence}": f"{100 * loss:.0f} %" for sequence, loss in lost.items()}
+    return {"least_ppm": f"{least:g}", "most_ppm": f"{most:g}", **losses}
 
 
 def _facts(settings: Settings, took: float) -> list[str]:

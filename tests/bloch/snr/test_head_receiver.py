@@ -102,9 +102,8 @@ def test_standard_head_loads_a_coil_like_the_average_head_of_the_atlas() -> None
     pytest.importorskip("nilearn")
     phantom = brain_volume(0, (23, 27, 23), voxel_size=(10e-3,) * 3, deformation=0.0)
     atlas = voxel_body(HEAD_CONDUCTIVITY * phantom.fractions.sum(0).clamp(max=1), phantom.voxel_size)
-    for array in (volume_coil(), loop_array(8)):
-        loads = [float(noise_resistance(array, 1.0, body=b)[0].diagonal().real.mean()) for b in (head_body(), atlas)]
-        assert loads[0] == pytest.approx(loads[1], rel=0.2)
+    loads = [float(noise_resistance(volume_coil(), 1.0, body=b)[0].real) for b in (head_body(), atlas)]
+    assert loads[0] == pytest.approx(loads[1], rel=0.2)
 
 
 def test_absolute_snr_of_a_quadrature_coil_is_that_of_measured_head_coils() -> None:
