@@ -22,19 +22,24 @@ TRUTH = {
 """What the raw file's side group holds; axes as the header's reconstruction space, slices in order of their index."""
 
 
+RECEIVER_GAIN = 1e6
+"""From T/A to raw units. Raw data of the order of 1, since there are readers of MRD that take differences below 1e-6 for
+none (MRpro's KData does)."""
+
+
 def channel_gains(n_coils: int, *, variation: float, generator: torch.Generator) -> Tensor:
     """Amplifiers and cables: signal and noise of a channel share a gain and a phase.
 
     Args:
         n_coils: channels.
-        variation: 1 spreads the gains by 15 % and the phases over a turn; 0 leaves all 1.
+        variation: 1 spreads the gains by 15 % and the phases over a turn; 0 leaves all at ``RECEIVER_GAIN``.
         generator: source of randomness.
 
     Returns:
         Complex128 ``(coil,)``.
     """
     z = torch.randn(2, n_coils, dtype=torch.float64, generator=generator)
-    return torch.polar((0.15 * variation * z[0]).exp(), math.pi * variation * z[1])
+    return torch.polar(RECEIVER_GAIN * (0.15 * variation * z[0]).exp(), math.pi * variation * z[1])
 
 
 def mean_signal_over_noise(image: Tensor, maps: Tensor, covariance: Tensor) -> float:

@@ -68,7 +68,8 @@ def _encoding(scan: RawScan) -> xsd.encodingType:
     else:
         mode = xsd.calibrationModeType.EMBEDDED
     return xsd.encodingType(
-        encodedSpace=_space(scan, oversampling=e.oversampling),
+        # Stored trajectories count in units of 1 / the encoded field of view, and spokes are oversampled every way.
+        encodedSpace=_space(scan, oversampling=e.oversampling if scan.trajectory is None else 1),
         reconSpace=_space(scan, oversampling=1),
         encodingLimits=_limits(scan),
         trajectory=xsd.trajectoryType(e.trajectory),

@@ -15,7 +15,8 @@ from bloch.rawfile.header import check_fits, header
 from bloch.rawfile.raw_scan import RawScan
 from bloch.sequence import Line
 
-TRUTH_GROUP = "truth"
+TRUTH_GROUP = "dataset/truth"
+"""Inside the data set: readers that take the only, the first or the last group of a file must find the scan (MRpro)."""
 TICK = 2.5e-3
 """Unit of acquisition time stamps on Siemens scanners, the usual one in MRD files, s."""
 
@@ -23,7 +24,7 @@ TICK = 2.5e-3
 def write_mrd(path: str | Path, scan: RawScan) -> None:
     """Write the whole file or none: noise scan, calibration, image, header and the truth beside them.
 
-    The group ``dataset`` is a valid MRD data set; the group ``truth`` is ours, and readers of MRD pass over it.
+    The group ``dataset`` is a valid MRD data set; ``truth`` in it is ours, and readers of MRD pass over it.
     Positions are in mm, LPS; a sample k of a line lies at (k − centre) / FOV along read_dir, sign exp(−2πi k·r).
 
     Args:
@@ -89,7 +90,12 @@ def acquisitions(scan: RawScan) -> Iterator[ismrmrd.Acquisition]:
 
 
 def _trajectory(scan: RawScan, readout: int) -> np.ndarray:
-    """Trajectory of one readout, float32 (sample, axis), in units of 1 / field of view: from −n/2 to n/2."""
+    """Trajectory of one readout, float32 (sample, axis), in units of 1 / encoded field of view: from −n/2 to n/2.
+
+    The format names no unit. This one is what MRpro's KTrajectoryIsmrmrd takes as it is (there k divided by the encoded
+    matrix is cycles per voxel of it) and BART's nufft (its manual: "the unit of measurement for kspace trajectory is
+    1/FOV"). Gadgetron's own gadgets write cycles per voxel, −½ to ½: divide by the matrix for those.
+    """
     z, y, x = scan.encoding.field_of_view
     k = scan.trajectory[readout] * np.array([x, y, z])  # type: ignore[index]  # asked only where there is one
     n_axes = 3 if scan.encoding.matrix[0] > 1 else 2

@@ -23,14 +23,14 @@ from experiments.speed import bart
 
 TR, TE, FLIP, N = 8e-3, 4e-3, 40.0, 24
 PULSE = 1e-5  # s
-N_SPOILED = 9
+N_SPOILED = 6
 INVERSION_WAIT = 5e-3
 T1, T2 = np.linspace(0.3, 1.2, 3, endpoint=False), np.linspace(0.05, 0.15, 4, endpoint=False)  # s
 
 ABOUT = (
-    f"{len(T1) * len(T2)} spins, {N} repetitions of {TR * 1e3:g} ms at {FLIP:g}°, from rest through the transient; BART by "
-    "its ODE solver with pulses of 10 µs. No scale or phase is fitted. BART spoils FLASH by setting the transverse "
-    f"magnetisation to zero; ours dephases it, by 3ⁿ turns in repetition n of {N_SPOILED}, which nothing later refocuses."
+    f"{len(T1) * len(T2)} spins, {N} repetitions: {TR * 1e3:g} ms, {FLIP:g}°, from rest through the transient; BART "
+    "by its ODE solver with pulses of 10 µs. No scale or phase is fitted. BART spoils FLASH by setting the transverse "
+    f"magnetisation to zero; ours dephases it, by 3ⁿ turns in repetition n of {N_SPOILED}, which nothing refocuses."
 )
 
 

@@ -26,7 +26,7 @@ ABOUT = (
     "One phantom ({matrix[1]} × {matrix[2]} voxels: proton density, T1, T2, T2', off-resonance and a complex B1+ vary) "
     "and two coils with a phase. bloch builds the sequences and hands them to MRzero's phase distribution graphs: "
     "event by event, with pulses of no duration, and as a Pulseq file, with pulses of 40 µs that MRzero takes as of no "
-    "duration. k-space is compared as it is: no scale, phase or shift is fitted. Ours is `acquire` with {n} isochromats "
+    "duration. k-space is compared as it is: no scale, phase or shift is fitted. Ours: `acquire` with {n} isochromats "
     "in a voxel, float32. MRzero's signs are at the head of [mrzero.py](mrzero.py)."
 )
 

@@ -89,7 +89,7 @@ def test_quiet_says_nothing(
         ["--matrix", "24"],
         ["--matrix", "0,8,8"],
         ["--field", "99"],
-        ["--sequence", "epi"],
+        ["--sequence", "fse"],
         ["--coils", "0"],
         ["--tilt", "x"],
     ],
@@ -130,7 +130,7 @@ def test_tissue_prints_every_tissue(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert all(name in printed for name in ("grey_matter", "white_matter", "csf", "T1 / ms"))
 
 
-@pytest.mark.parametrize("sequence", SequenceChoice)
+@pytest.mark.parametrize("sequence", CLOSED_FORM)
 @pytest.mark.parametrize("B0", [0.055, 0.3, 1.5])
 def test_standard_protocols_show_the_brain(sequence: SequenceChoice, B0: float) -> None:
     protocol, tissues = standard_protocol(sequence, B0), tissues_at(B0)

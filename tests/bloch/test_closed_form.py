@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from bloch.magnetisation.excited_object import ExcitedObject, random_phase
 from bloch.phantom import Phantom, magnetisation_image
 from bloch.rawfile import RawScan
+from bloch.reception import RECEIVER_GAIN
 from bloch.receiver import loop_array, sensitivities, volume_coil
 from bloch.receiver.measurement import ideal_image
 from bloch.scanner import Scanner
@@ -67,7 +68,7 @@ def test_a_point_has_the_phase_of_its_place(matrix: tuple[int, int, int]) -> Non
     scan = simulate_closed_form(Phantom(fractions, ("csf",), voxel), PROTOCOL, scanner, encoding, variation=0)
     z, y, x = (i - n // 2 for i, n in zip(index, fractions.shape[1:], strict=True))
     r = np.array([x * voxel[2], y * voxel[1], z * voxel[0]])
-    S = sensitivities(scanner.array, torch.from_numpy(r)).numpy()
+    S = RECEIVER_GAIN * sensitivities(scanner.array, torch.from_numpy(r)).numpy()
     kz, ky = (np.array([getattr(line, a) for line in scan.lines]) for a in ("kz", "ky"))
     kx = (np.arange(2 * matrix[2]) - matrix[2]) / (2 * encoding.field_of_view[2])
     turns = (kz - matrix[0] // 2)[:, None] / encoding.field_of_view[0] * r[2]
@@ -133,7 +134,7 @@ def test_a_thick_slice_holds_the_mean_of_its_planes() -> None:
     phantom = Phantom(fractions, ("csf",), (2e-3, 4e-3, 4e-3))
     encoding = encoding_of((1, 16, 16), (6e-3, 8e-3, 8e-3))  # planes 2, 3, 4
     image = simulate_closed_form(phantom, PROTOCOL, Scanner(0.064, volume_coil()), encoding, variation=0).truth["image"]
-    whole = float(magnetisation_image(Phantom(torch.ones(1, 1, 1, 1), ("csf",), (1, 1, 1)), PROTOCOL, 0.064))
+    whole = float(magnetisation_image(Phantom(torch.ones(1, 1, 1, 1), ("csf",), (1e-3, 1e-3, 1e-3)), PROTOCOL, 0.064))
     assert abs(image[0, 0, 6:10, 6:10]).mean() == pytest.approx(whole * 1.5 / 3, rel=0.03)
 
 

@@ -20,7 +20,7 @@ def expected_of(raw: Path) -> np.ndarray:
     """
     with h5py.File(raw) as file:
         image, maps, covariance = (
-            file[f"truth/{name}"][:] for name in ("image", "sensitivity_maps", "noise_covariance")
+            file[f"dataset/truth/{name}"][:] for name in ("image", "sensitivity_maps", "noise_covariance")
         )
     if not covariance.any():
         return abs(image)

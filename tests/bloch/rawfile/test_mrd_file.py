@@ -164,7 +164,7 @@ def test_oblique_directions_are_written_with_their_signs(
 def test_the_truth_lies_in_the_same_file(embedded: RawScan, tmp_path: Path) -> None:
     write_mrd(tmp_path / "raw.h5", embedded)
     with h5py.File(tmp_path / "raw.h5") as file:
-        truth = file["truth"]
+        truth = file["dataset/truth"]
         assert truth["image"].shape == (3, 1, 21, 16)
         assert truth["sensitivity_maps"].shape == (3, 3, 1, 21, 16)
         assert truth["noise_covariance"].shape == (3, 3)
