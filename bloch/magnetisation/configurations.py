@@ -54,7 +54,8 @@ def configurations_at_samples(
     Yields:
         Configurations.
 
-    Source: Hennig, J Magn Reson 78:397 (1988); with several gradients: Endres et al., Magn Reson Med 92:1189 (2024).
+    Source: Hennig, J Magn Reson 78:397 (1988); with several gradients: Endres et al., Magn Reson Med (2024),
+    doi 10.1002/mrm.30055.
     """
     turns = timeline.moment.detach().cpu().numpy() * np.array(extent)
     steps = np.concatenate([turns, timeline.duration.detach().cpu().numpy()[:, None]], axis=1)

@@ -163,8 +163,7 @@ def isochromat_offsets(n: int) -> Tensor:
     Returns:
         Float64 ``(n, 4)``, each in (0, 1).
 
-    Source: Sloan and Joe, Lattice Methods for Multiple Integration (1994), sections 1.3 and 4.2; Sloan and Reztsov,
-    Math Comp 71:263 (2002): component-by-component construction.
+    Source: Nuyens and Cools, Math Comp 75:903 (2006): rank-1 lattices, component by component.
     """
     index = np.arange(n)
     places = np.stack([index * g % n for g in _generators(n)], axis=1)
