@@ -167,7 +167,7 @@ def signal(sequence, data) -> np.ndarray:
     """
     import MRzeroCore as mr0
 
-    with torch.no_grad(), _silence():
+    with torch.no_grad(), silence():
         graph = mr0.compute_graph(sequence, data, MOST_STATES, LEAST_STATE)
         found = mr0.execute_graph(
             graph, sequence, data, min_emitted_signal=LEAST_STATE, min_latent_signal=LEAST_STATE, print_progress=False
@@ -176,8 +176,8 @@ def signal(sequence, data) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Its compiled part writes its times to the file descriptor of standard output."""
+def silence() -> Iterator[None]:
+    """MRzero's compiled part writes its times to the file descriptor of standard output."""
     kept = os.dup(1)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)

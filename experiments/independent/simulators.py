@@ -19,7 +19,7 @@ from experiments.independent import mrzero, scans
 from experiments.independent.part import Part, Row, relative_difference
 
 SIZE = (scans.LINES, scans.SAMPLES)
-ISOCHROMATS = 1024
+ISOCHROMATS = 2003
 """In a voxel: the spoiled gradient echoes need as many, everything else far fewer."""
 
 ABOUT = (

@@ -10,6 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.speed.bart import memory_folder
+from experiments.speed.bloch_gre import bloch_gre
+from experiments.speed.bloch_isochromats import bloch_isochromats
 from experiments.speed.cg_sense import cg_sense
 from experiments.speed.coil_maps import coil_maps
 from experiments.speed.example_data import make_slice
@@ -20,7 +22,7 @@ from experiments.speed.report import machine, print_table, write_result
 from experiments.speed.whole_slice import whole_slice
 
 RESULT = Path(__file__).with_name("result.md")
-TASKS = ["raw-file", "slice", "coil-maps", "cg-sense", "import"]
+TASKS = ["raw-file", "slice", "coil-maps", "cg-sense", "bloch-isochromats", "bloch-gre", "import"]
 
 
 def parse() -> argparse.Namespace:
@@ -44,6 +46,8 @@ def main() -> None:
         "slice": lambda: whole_slice(folder, data, checkpoint=arguments.checkpoint),
         "coil-maps": lambda: coil_maps(folder, data),
         "cg-sense": lambda: cg_sense(folder, data),
+        "bloch-isochromats": lambda: bloch_isochromats(folder),
+        "bloch-gre": bloch_gre,
         "import": import_time,
     }
     chosen = arguments.tasks or TASKS
