@@ -23,7 +23,7 @@ TRUTH = {
 
 
 RECEIVER_GAIN = 1e6
-"""From T/A to raw units. Raw data of the order of 1, since there are readers of MRD that take differences below 1e-6 for
+"""From T/A to raw units. Raw data are of the order of 1: there are readers of MRD that take differences below 1e-6 for
 none (MRpro's KData does)."""
 
 
