@@ -25,7 +25,7 @@ def sequence_of_slice(sequence: Sequence, s: int) -> Sequence:
     Returns:
         Sequence of the same duration, whose readouts are those of the slice.
     """
-    blocks = [b if b.slice in (None, s) else Block(b.duration) for b in sequence.blocks]
+    blocks = [b if b.slice in (None, s) else Block(b.duration, spoiler=b.spoiler) for b in sequence.blocks]
     return replace(sequence, blocks=tuple(blocks))
 
 

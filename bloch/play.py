@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol as Interface
 
@@ -10,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bloch.excitation_window import sequence_of_slice
+from bloch.excitation_window import is_selective, sequence_of_slice
+from bloch.magnetisation.crushing import lined_up
 from bloch.magnetisation.isochromats import SensitivityStates, acquire
 from bloch.magnetisation.moving import moved
 from bloch.magnetisation.spins import Spins
@@ -22,8 +25,14 @@ from bloch.scanner import Scanner
 from bloch.sequence import Encoding, Sequence
 from bloch.sequence.trajectory import trajectory
 
-MOST_ISOCHROMATS = 64
-"""In a pool, unless more are asked for."""
+FEWEST_ISOCHROMATS, MOST_ISOCHROMATS = 4, 131
+"""In a pool, unless others are asked for. A slice profile needs some however little the sequence dephases."""
+
+TOLERANCE = 0.02
+"""False signal over signal, at most, that :func:`isochromats_needed` may leave."""
+
+OFF_CENTRE = 0.8
+"""Part of its angle that a selective pulse turns between the middle and the edge of its slice."""
 
 MOST_POSES = 24
 """Poses in which a moving object's sensitivities are computed."""
@@ -81,7 +90,8 @@ def play(
             continue
         if motion is not None:
             steps = moved(steps, motion)
-        n = conditions.n_isochromats or min(isochromats_needed(spins, steps), MOST_ISOCHROMATS)
+        spins = lined_up(spins, steps, encoding)
+        n = conditions.n_isochromats or _enough(spins, _off_centre(steps, sequence))
         heard = acquire(
             spins,
             steps,
@@ -94,6 +104,22 @@ def play(
         )
         played.append(heard.cpu().to(torch.complex128))
     return _in_order(played, sequence) * _recentred(sequence, encoding).unsqueeze(1)
+
+
+def _enough(spins: Spins, steps: Timeline) -> int:
+    needed = isochromats_needed(spins, steps, tolerance=TOLERANCE)
+    if needed > MOST_ISOCHROMATS:
+        warnings.warn(
+            f"this sequence dephases so often that {needed} isochromats in a pool are needed to keep false signals below "
+            f"{100 * TOLERANCE:.0f} %; {MOST_ISOCHROMATS} are played. Ask for more, or use ideal spoilers",
+            stacklevel=4,
+        )
+    return min(max(needed, FEWEST_ISOCHROMATS), MOST_ISOCHROMATS)
+
+
+def _off_centre(steps: Timeline, sequence: Sequence) -> Timeline:
+    """What plays away from the middle of a slice: a refocusing pulse that is no longer perfect makes false echoes."""
+    return replace(steps, rf=steps.rf * OFF_CENTRE) if is_selective(sequence) else steps
 
 
 def _share(progress: Progress, s: int, n_slices: int, part: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bloch.receiver.coil_array import CoilArray, Vector
+from bloch.receiver.conducting_body import ConductingBody
 from bloch.receiver.noise import CROSSOVER_FIELD
 
 
@@ -29,6 +30,7 @@ class Scanner:
         crossover_field: field strength at which the coils hear the body as loudly as their own copper, T: the noise
             model's one free parameter. :func:`bloch.receiver.expected_crossover_field` estimates it from the wires.
         noise_figure: of the preamplifiers, dB.
+        body: what conducts in the coils and makes their noise; a head where None.
     """
 
     B0: float
@@ -45,6 +47,7 @@ class Scanner:
     adc_dead_time: float = 10e-6
     crossover_field: float = CROSSOVER_FIELD
     noise_figure: float = 0.5
+    body: ConductingBody | None = None
 
     def __post_init__(self) -> None:
         for name in ("B0", "max_gradient", "max_slew", "max_B1", "gradient_raster", "rf_raster", "adc_raster"):

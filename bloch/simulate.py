@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,14 @@ from bloch.magnetisation.spins_of_phantom import spins_of
 from bloch.phantom import MapPhantom, Phantom
 from bloch.play import Progress, play, sample_times
 from bloch.rawfile import RawScan
-from bloch.receiver import add_interference, noise_covariance_density, signal_factor, warn_of_deaf_coils
+from bloch.receiver import (
+    add_interference,
+    head_body,
+    noise_covariance_density,
+    signal_factor,
+    volume_coil,
+    warn_of_deaf_coils,
+)
 from bloch.receiver.interference_source import Source
 from bloch.receiver.measurement import sensitivity_maps
 from bloch.reception import TRUTH, channel_gains, mean_signal_over_noise, thermal_noise
@@ -58,6 +65,7 @@ def simulate(
     scanner: Scanner,
     *,
     conditions: Conditions | None = None,
+    full: Sequence | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> RawScan:
@@ -73,6 +81,8 @@ def simulate(
         sequence: with its encoding.
         scanner: field and coils.
         conditions: noise, interference, accuracy.
+        full: the same scan with every Cartesian line, played to an ideal coil for the truth's image; a sequence
+            that measures every line needs none.
         seed: the same seed gives the same data.
         progress: called with the share that is done.
 
@@ -97,7 +107,16 @@ def simulate(
     signals = play(slices, sequence, scanner, motion=phantom.motion, conditions=conditions, progress=progress)
     signals = signals / _scale(encoding)
     gains = channel_gains(scanner.array.n_coils, variation=conditions.variation, generator=generator)
-    truth = _truth(signals[:, -1], slices, lines, scanner=scanner, encoding=encoding, gains=gains, wanted=conditions)
+    ideal, ideal_lines = signals[:, -1], lines
+    if full is not None:
+        _, _, ideal_lines = _plan_of(full)
+        one_coil = replace(scanner, array=volume_coil(B0_direction=scanner.B0_direction))
+        heard = play(slices, full, one_coil, motion=phantom.motion, conditions=conditions, progress=progress)
+        ideal = heard[:, -1] / _scale(encoding)
+    encoding_of_image = encoding if full is None else full.encoding or encoding
+    truth = _truth(
+        ideal, slices, ideal_lines, scanner=scanner, encoding=encoding_of_image, gains=gains, wanted=conditions
+    )
     Psi, times = torch.from_numpy(truth["noise_covariance"]), sample_times(sequence)
     noise, samples = _record(gains.unsqueeze(1) * signals[:, :-1], Psi, times, encoding, conditions, generator)
     path = None if encoding.trajectory in ("cartesian", "epi") else trajectory(sequence).astype(np.float32)
@@ -141,7 +160,11 @@ def _truth(
         protons = max(float(spins.equilibrium.sum()) for spins in slices) / _scale(encoding)
         image = torch.from_numpy(truth["proton_density"]) * (float(ideal.abs().max()) / protons)
     volts = noise_covariance_density(
-        scanner.array, scanner.B0, crossover_field=scanner.crossover_field, noise_figure=scanner.noise_figure
+        scanner.array,
+        scanner.B0,
+        body=scanner.body or head_body(),
+        crossover_field=scanner.crossover_field,
+        noise_figure=scanner.noise_figure,
     )
     Psi = gains.unsqueeze(1) * volts * gains.conj()
     Psi = Psi / (encoding.sample_time * (signal_factor(scanner.B0) * _scale(encoding)) ** 2)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 import typer
 from rich.console import Console
@@ -20,7 +21,7 @@ from bloch.rawfile import RawScan, write_mrd
 from bloch.receiver import random_sources, relative_snr
 from bloch.receiver.interference_source import Source
 from bloch.scanner import Scanner
-from bloch.sequence import Encoding
+from bloch.sequence import Encoding, fully_sampled
 from bloch.simulate import Conditions, simulate
 from bloch.standard.coils import CoilChoice, coils_for
 from bloch.standard.phantoms import PhantomChoice, phantom_for, read_phantom, with_field
@@ -72,6 +73,9 @@ def simulate_command(
     dummies: Annotated[int, _option("Repetitions before the first that is measured.", SEQUENCE, min=0)] = 0,
     shots: Annotated[int, _option("Excitations of an EPI.", SEQUENCE, min=1)] = 1,
     selective: Annotated[bool, _option("Slice-selective pulses; else hard ones, ideal slices.", SEQUENCE)] = True,
+    ideal_spoiling: Annotated[
+        bool, _option("No transverse magnetisation outlives a repetition; else only what spoilers dephase.", SEQUENCE)
+    ] = True,
     seq: Annotated[Path | None, _option("Play this Pulseq file instead.", SEQUENCE)] = None,
     matrix: Annotated[
         str, typer.Option(metavar="Z,Y,X", help="Voxels of a slice (Z = 1) or slab.", rich_help_panel=SLICES)
@@ -107,6 +111,9 @@ def simulate_command(
     sensing_coils: Annotated[int, _option("Channels that hear interference only.", NOISE, min=0)] = 0,
     variation: Annotated[float, _option("Strength of texture, phase and unequal channels.", NOISE, min=0)] = 1.0,
     true_maps: Annotated[bool, _option("Keep the coils' sensitivity maps with the truth.", NOISE)] = True,
+    true_image: Annotated[
+        bool, _option("Scan every line once more for the truth's image, if lines are left out.", NOISE)
+    ] = True,
     isochromats: Annotated[int | None, _option("In a pool; as many as needed if not given.", NOISE, min=1)] = None,
 ) -> None:
     """Scan a phantom and write the raw data with the truth beside it.
@@ -148,13 +155,19 @@ def simulate_command(
                     tissues, protocol, scanner, encoding, snr=level, seed=seed, variation=variation
                 )
         else:
-            playing = Playing(selective, trajectory, turns, dummies, shots)
+            playing = Playing(selective, trajectory, turns, dummies, shots, ideal_spoiling)
             played = (
                 sequence_for(protocol, encoding, scanner, playing=playing)
                 if seq is None
                 else read_sequence(seq, scanner, encoding=encoding)
             )
             encoding = played.encoding or encoding
+            full = None
+            if true_image and seq is None and not _is_full(encoding):
+                whole = replace(encoding, trajectory="cartesian", sampling=fully_sampled(size[:2]), n_averages=1)
+                full = sequence_for(
+                    protocol, whole, scanner, playing=replace(playing, trajectory=TrajectoryChoice.cartesian)
+                )
             there = _phantom(phantom, encoding, scanner, seed, lesion)
             body = with_field(
                 there,
@@ -171,13 +184,22 @@ def simulate_command(
                 n_isochromats=isochromats,
             )
             with progress_bar(console, f"Playing {played.duration:.1f} s") as progress:
-                scan = simulate(body, played, scanner, conditions=conditions, seed=seed, progress=progress)
+                scan = simulate(
+                    body, played, scanner, conditions=conditions, full=full, seed=seed, progress=progress
+                )
     if preview is not None:
         write_preview(preview, scan)
     if not true_maps:
         scan = replace(scan, truth={name: v for name, v in scan.truth.items() if name != "sensitivity_maps"})
     write_mrd(output, scan)
     _report(console, output, scan)
+
+
+def _is_full(encoding: Encoding) -> bool:
+    """Whether the scan measures every Cartesian line itself."""
+    pattern = encoding.sampling
+    embedded = np.zeros_like(pattern.imaging) if pattern.separate else pattern.calibration
+    return encoding.trajectory in ("cartesian", "epi") and bool((pattern.imaging | embedded).all())
 
 
 def _matrix(text: str) -> tuple[int, int, int]:

@@ -58,8 +58,10 @@ def relaxation(time, body, v0, work):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True)
 def phasor(plan, body, r, v0, work, kept, slot):  # type: ignore[no-untyped-def]
-    """exp(−t/T2 − 2πi cycles) of a block for row r, and 1 − exp(−t/T1), into a slot."""
+    """exp(−t/T2 − 2πi cycles) of a block for row r (0 after a spoiler), and 1 − exp(−t/T1), into a slot."""
     relaxation(plan.row_time[r], body, v0, work)
+    if plan.row_spoils[r] > 0:
+        work[D2 : D2 + LANES] = 0.0
     n = body.places.shape[1]
     real = kept.dtype.type
     one, two = real(1), real(2)

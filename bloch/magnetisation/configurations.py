@@ -61,6 +61,8 @@ def configurations_at_samples(
     steps = np.concatenate([turns, timeline.duration.detach().cpu().numpy()[:, None]], axis=1)
     until = np.concatenate([np.zeros((1, 4)), np.cumsum(steps, axis=0)])
     rf = np.concatenate([[0], np.cumsum(timeline.rf.detach().cpu().numpy())])
+    spoils = np.zeros(len(turns)) if timeline.spoils is None else timeline.spoils.cpu().numpy()
+    spoiled = np.append(0, np.cumsum(spoils))
     takes = np.flatnonzero(timeline.sample.cpu().numpy() >= 0)
     F = Configurations(np.zeros((0, 4)), np.zeros(0, complex))
     Z = Configurations(np.zeros((1, 4)), np.ones(1, complex))
@@ -78,6 +80,8 @@ def configurations_at_samples(
         for s in inside[[0, len(inside) // 2, -1]] if len(inside) else ():
             yield _evolve(F, Z, until[s + 1] - until[first], T1, T2)[0]
         F, Z = _evolve(F, Z, way, T1, T2)
+        if spoiled[last] > spoiled[first]:
+            F = Configurations(F.dephasing[:0], F.amplitude[:0])
 
 
 def _evolve(

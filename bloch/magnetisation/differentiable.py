@@ -49,11 +49,17 @@ def magnetisation_rows(
             M, Mz = fine.to(M.dtype), fine_z.to(Mz.dtype)
             continue
         time, rows = duration[first:last].cumsum(0), terms.steps[first:last].cumsum(0)
+        left = torch.ones_like(time) if timeline.spoils is None else _left(timeline.spoils[first:last]).to(time)
         chosen = takes[first:last].nonzero()[:, 0].to(device)
         for some in chosen.split(SAMPLES_AT_ONCE) if len(chosen) else ():
-            yield M * _phasor(rows[some], time[some], places, spins)
-        M = M * _phasor(rows[-1:], time[-1:], places, spins)[0]
+            yield M * (left[some].to(spins.T2).unsqueeze(1) * _phasor(rows[some], time[some], places, spins))
+        M = M * (left[-1].to(spins.T2) * _phasor(rows[-1:], time[-1:], places, spins)[0])
         Mz = spins.equilibrium + (Mz - spins.equilibrium) * torch.exp(-time[-1] / spins.T1.double()).to(Mz)
+
+
+def _left(spoils: Tensor) -> Tensor:
+    """1 until the first spoiler, 0 after it."""
+    return (spoils.long().cumsum(0) == 0).double()
 
 
 def _phasor(rows: Tensor, time: Tensor, places: Tensor, spins: Spins) -> Tensor:

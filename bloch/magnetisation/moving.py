@@ -10,6 +10,7 @@ from torch import Tensor
 from bloch.magnetisation.timeline import Timeline
 from bloch.phantom import RespiratoryMotion, RigidMotion
 
+
 def moved(timeline: Timeline, motion: RigidMotion | RespiratoryMotion) -> Timeline:
     """The timeline that a moving phantom's spins meet at the places where they rest.
 

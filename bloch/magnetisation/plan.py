@@ -31,6 +31,7 @@ class Plan(NamedTuple):
         is_step: the row leads from the sample before, not from the pulse, bool ``(sample,)``.
         rows: terms of the precession, float64 ``(row, term)``.
         row_time: float64 ``(row,)``, s.
+        row_spoils: spoilers on the way, float64 ``(row,)``.
         row_uses: how often each row is used, int64 ``(row,)``.
         first_step: of each pulse, and the number of all, int64 ``(pulse + 1,)``.
         turn: complex rotation of the steps as two numbers, of phase 0 in the first step, float64 ``(step, 2)``, rad.
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     is_step: np.ndarray
     rows: np.ndarray
     row_time: np.ndarray
+    row_spoils: np.ndarray
     row_uses: np.ndarray
     first_step: np.ndarray
     turn: np.ndarray
@@ -82,7 +84,8 @@ def plan_of(timeline: Timeline, parts: Stretches, steps: np.ndarray, *, toleranc
     Returns:
         Plan.
     """
-    timed = np.concatenate([steps, timeline.duration.numpy()[:, None]], axis=1) + 0.0  # +0: no −0 among the bytes
+    spoils = np.zeros(len(steps)) if timeline.spoils is None else timeline.spoils.numpy()
+    timed = np.column_stack([steps, spoils, timeline.duration.numpy()]) + 0.0  # +0: no −0 among the bytes
     takes = timeline.sample.numpy() >= 0
     slack = tolerance * abs(timed).max(0)
     rows, known = _Rows(), {}
@@ -118,8 +121,9 @@ def plan_of(timeline: Timeline, parts: Stretches, steps: np.ndarray, *, toleranc
         first_sample=np.array(counts),
         sample_row=sample_row,
         is_step=np.concatenate(is_steps),
-        rows=np.ascontiguousarray(table[:, :-1]),
+        rows=np.ascontiguousarray(table[:, :-2]),
         row_time=np.ascontiguousarray(table[:, -1]),
+        row_spoils=np.ascontiguousarray(table[:, -2]),
         row_uses=uses,
         pulse_uses=np.bincount(which[which >= 0], minlength=len(pulses.turns)),
         **pulses.arrays(),
@@ -182,5 +186,5 @@ class _Pulses:
             "first_step": np.cumsum([0] + [len(t) for t in self.turns]),
             "turn": np.stack([turn.real, turn.imag], -1),
             "step_time": np.ascontiguousarray(steps[:, -1]),
-            "step_rows": np.ascontiguousarray(steps[:, :-1]),
+            "step_rows": np.ascontiguousarray(steps[:, :-2]),
         }

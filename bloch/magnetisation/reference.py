@@ -47,6 +47,8 @@ def reference_magnetisation(
         M = relax(M, M0, T1, T2, duration[s] / 2)
         M = rotate(M, -np.stack([turn.real, turn.imag, 2 * np.pi * cycles[s]]))
         M = relax(M, M0, T1, T2, duration[s] / 2)
+        if timeline.spoils is not None and timeline.spoils[s]:
+            M[:2] = 0
         if sample >= 0:
             found[:, sample] = M[0] + 1j * M[1]
     return torch.from_numpy(found)

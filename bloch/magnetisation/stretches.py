@@ -68,6 +68,7 @@ def separated(timeline: Timeline) -> Timeline:
         sample=sample,
         pulse=with_empty(timeline.pulse, -1),
         cycles=with_empty(timeline.cycles),
+        spoils=None if timeline.spoils is None else with_empty(timeline.spoils),
         breathing=None if timeline.breathing is None else with_empty(timeline.breathing),
     )
 

@@ -31,6 +31,7 @@ class Timeline:
         readout: which readout a sample belongs to, int64 ``(sample,)``.
         pulse: which pulse of the sequence a step belongs to, zeros of its shape included, int64 ``(step,)``; or −1.
         cycles: phase that every spin gains in a step whatever its place, as by motion, ``(step,)``, float64.
+        spoils: whether transverse magnetisation is destroyed at the end of a step, bool ``(step,)``; None for never.
         breathing: moment times the amplitude of the breathing motion, ``(step, 3)``, 1/m; None where nothing breathes.
     """
 
@@ -43,6 +44,7 @@ class Timeline:
     readout: Tensor
     pulse: Tensor
     cycles: Tensor
+    spoils: Tensor | None = None
     breathing: Tensor | None = None
 
     @property
@@ -122,7 +124,18 @@ def timeline(sequence: Sequence, *, concomitant: bool = False) -> Timeline:
         readout=as_tensor(np.repeat(np.arange(len(readouts)), [r.n_samples for r in readouts])),
         pulse=as_tensor(np.where(is_pulse, np.repeat(pulses, n_steps), -1)),
         cycles=torch.zeros(sum(n_steps), dtype=torch.float64),
+        spoils=_spoils(sequence.blocks, n_steps),
     )
+
+
+def _spoils(blocks: tuple[Block, ...], n_steps: list[int]) -> Tensor | None:
+    """The last step of a block with a spoiler."""
+    if not any(b.spoiler for b in blocks):
+        return None
+    spoils = torch.zeros(sum(n_steps), dtype=torch.bool)
+    last = np.cumsum(n_steps) - 1
+    spoils[torch.from_numpy(last[[b.spoiler for b in blocks]])] = True
+    return spoils
 
 
 def _content(b: Block, shapes: dict[int, bytes]) -> tuple:

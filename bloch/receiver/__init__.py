@@ -1,7 +1,7 @@
 """Receive coils, their noise, and interference."""
 
 from bloch.receiver.coil_array import CoilArray, sensitivities, warn_of_deaf_coils
-from bloch.receiver.conducting_body import ConductingBody, ellipsoid_body, voxel_body
+from bloch.receiver.conducting_body import ConductingBody, ellipsoid_body, head_body, voxel_body
 from bloch.receiver.copper import expected_crossover_field
 from bloch.receiver.interference import add_interference, interference_at
 from bloch.receiver.interference_source import BroadBand, NarrowBand, random_sources
@@ -22,6 +22,7 @@ __all__ = [
     "ellipsoid_body",
     "equilibrium_magnetisation",
     "expected_crossover_field",
+    "head_body",
     "helmet_array",
     "interference_at",
     "loop_array",

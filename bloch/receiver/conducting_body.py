@@ -17,6 +17,11 @@ HEAD_CONDUCTIVITY = 0.4
 matter 0.19, 0.51, 0.59; white matter 0.12, 0.29, 0.34; muscle 0.56, 0.69, 0.72; cerebrospinal fluid 2.0, 2.1, 2.1.
 Source: Gabriel, Lau and Gabriel, Phys Med Biol 41:2271 (1996), four-term Cole–Cole model."""
 
+HEAD_SEMI_AXES = (0.083, 0.107, 0.11)
+HEAD_CENTRE = (0.0, 0.0, -0.018)
+"""Of an ellipsoid with the volume (4.1 l) and the second moments of the average head of ``bloch.phantom.brain_volume``
+(deformation 0) from the vertex to 11 cm below the origin, x y z, m. Its resistance is within 20 % of that head's."""
+
 _DEGREE = 8
 """Harmonic polynomials up to this degree carry the surface charges; converged to 1e-4 for loops 3 cm away."""
 
@@ -74,6 +79,11 @@ def ellipsoid_body(
     volume = 0.5 * node_weights.reshape(-1, 1, 1) * r**2 * node_weights.reshape(-1, 1) * (2 * math.pi / 24)
     axes, origin = (torch.tensor(v, dtype=torch.float64) for v in (semi_axes, centre))
     return ConductingBody(unit * axes + origin, conductivity * float(axes.prod()) * volume.flatten())
+
+
+def head_body() -> ConductingBody:
+    """An ellipsoid like a head: ``HEAD_SEMI_AXES`` round ``HEAD_CENTRE``."""
+    return ellipsoid_body(HEAD_SEMI_AXES, centre=HEAD_CENTRE)
 
 
 def voxel_body(conductivity: Tensor, voxel_size: tuple[float, float, float]) -> ConductingBody:

@@ -38,6 +38,7 @@ from bloch.sequence.sampling import (
 from bloch.sequence.sequence import Sequence
 from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
 from bloch.sequence.spiral import spiral_readings
+from bloch.sequence.spoiling import ideally_spoiled
 from bloch.sequence.timing import check
 from bloch.sequence.trajectory import trajectory
 from bloch.sequence.view_order import centric_order, linear_order
@@ -76,6 +77,7 @@ __all__ = [
     "hard_pulse",
     "hyperbolic_secant",
     "hyperbolic_secant_bandwidth",
+    "ideally_spoiled",
     "inversion_time_of_null",
     "koosh_ball_readings",
     "linear_order",

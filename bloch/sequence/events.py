@@ -116,6 +116,8 @@ class Block:
         gx, gy, gz: at most one gradient on each axis.
         readout: at most one.
         slice: the slice whose magnetisation this block serves; None serves all (a delay, a 3D scan, a read file).
+        spoiler: an ideal spoiler plays at the end: no transverse magnetisation is left. No scanner has one; real
+            spoilers are gradients, which dephase, and diffusion and flow, which make it last.
     """
 
     duration: float
@@ -125,6 +127,7 @@ class Block:
     gz: Gradient | None = None
     readout: Readout | None = None
     slice: int | None = None
+    spoiler: bool = False
 
     def __post_init__(self) -> None:
         if not self.last_end <= self.duration * (1 + 1e-9) + 1e-12:

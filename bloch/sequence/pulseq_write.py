@@ -105,6 +105,11 @@ class _Writer:
         self.shift = 0.0
 
     def add(self, number: int, block: Block) -> None:
+        if block.spoiler:
+            raise ValueError(
+                f"block {number} ends with an ideal spoiler, which no scanner has and no Pulseq file knows; write the "
+                "sequence without ideally_spoiled, whose gradients spoil as far as they can"
+            )
         events: list[Any] = [self.pypulseq.make_delay(block.duration)]
         if block.rf is not None:
             events.append(self.pulse(number, block.rf))

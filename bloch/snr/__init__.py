@@ -1,7 +1,7 @@
 """SNR and contrast of a scan at a field strength, in absolute terms, and the scan that gives most for its time."""
 
 from bloch.snr.echo_signal import FieldSpread, TissueTimes, echo_signal, tissue_times
-from bloch.snr.head_receiver import HeadReceiver, brain_points, head_body, head_receiver, intrinsic_snr, with_crossover
+from bloch.snr.head_receiver import HeadReceiver, brain_points, head_receiver, intrinsic_snr, with_crossover
 from bloch.snr.inhomogeneity import (
     Homogeneity,
     frequency_range,
@@ -28,7 +28,6 @@ __all__ = [
     "brain_points",
     "echo_signal",
     "frequency_range",
-    "head_body",
     "head_receiver",
     "intrinsic_snr",
     "maxwell_frequency",

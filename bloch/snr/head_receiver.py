@@ -8,14 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from bloch.receiver import CoilArray, ConductingBody, ellipsoid_body, sensitivities, signal_factor
+from bloch.receiver import CoilArray, ConductingBody, head_body, sensitivities, signal_factor
 from bloch.receiver.coil_array import Vector
 from bloch.receiver.noise import BODY_TEMPERATURE, BOLTZMANN, CROSSOVER_FIELD, noise_resistance
-
-HEAD_SEMI_AXES = (0.083, 0.107, 0.11)
-HEAD_CENTRE = (0.0, 0.0, -0.018)
-"""Of an ellipsoid with the volume (4.1 l) and the second moments of the average head of ``bloch.phantom.brain_volume``
-(deformation 0) from the vertex to 11 cm below the origin, x y z, m. Its resistance is within 20 % of that head's."""
 
 BRAIN_RADIUS = 0.065
 """Of the ball over which the SNR is averaged, m: 1.15 l, about a brain's volume."""
@@ -110,11 +105,6 @@ def intrinsic_snr(receiver: HeadReceiver, B0: float) -> Tensor:
     L = torch.linalg.cholesky(Psi.to(torch.complex128))
     whitened = torch.linalg.solve_triangular(L, receiver.sensitivity, upper=False)
     return factor * whitened.abs().square().sum(0).sqrt()
-
-
-def head_body() -> ConductingBody:
-    """An ellipsoid like a head: ``HEAD_SEMI_AXES`` round ``HEAD_CENTRE``."""
-    return ellipsoid_body(HEAD_SEMI_AXES, centre=HEAD_CENTRE)
 
 
 def brain_points(radius: float = BRAIN_RADIUS, *, n_across: int = 9) -> Tensor:

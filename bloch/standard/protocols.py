@@ -36,7 +36,8 @@ def standard_protocol(sequence: SequenceChoice, B0: float) -> Protocol:
 
     Args:
         sequence: which.
-        B0: field strength, T; the inversion time nulls CSF there, the flip angle is twice the Ernst angle.
+        B0: field strength, T; the inversion time nulls CSF there, the flip angle of the gradient echo is twice the
+            Ernst angle of white matter, the repetition time of the spin echo white matter's T1.
 
     Returns:
         Protocol.
@@ -47,9 +48,9 @@ def standard_protocol(sequence: SequenceChoice, B0: float) -> Protocol:
     if sequence is SequenceChoice.tse:
         return Protocol("turbo_spin_echo", 0.09, 3.0, echo_train_length=12, echo_spacing=0.015)
     if sequence is SequenceChoice.spin_echo:
-        return Protocol("spin_echo", 0.02, 0.5)
+        return Protocol("spin_echo", 0.02, white)
     if sequence is SequenceChoice.flair:
-        echo_time, repetition_time = 0.08, 6.0
+        echo_time, repetition_time = 0.1, 6.0 if B0 < 1 else 9.0
         null = inversion_time_of_null(tissue("csf", B0).T1, repetition_time, echo_time)
         return Protocol("inversion_recovery", echo_time, repetition_time, inversion_time=null)
     if sequence is SequenceChoice.bssfp:
@@ -57,7 +58,7 @@ def standard_protocol(sequence: SequenceChoice, B0: float) -> Protocol:
     if sequence is SequenceChoice.mprage:
         return Protocol("mprage", 0.006, 2.0, inversion_time=0.6, flip_angle=math.radians(9), echo_spacing=0.014)
     if sequence is SequenceChoice.epi:
-        return Protocol("echo_planar", 0.06, 1.0, echo_train_length=32)
+        return Protocol("echo_planar", 0.06, 1.0)
     if sequence is SequenceChoice.multi_echo_gre:
         times = (0.007, 0.021, 0.035)
         return Protocol("multi_echo_gradient_echo", times[0], 0.06, flip_angle=_ernst(0.06, white), echo_times=times)

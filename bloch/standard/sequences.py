@@ -18,6 +18,7 @@ from bloch.sequence.radial import GOLDEN_ANGLE, radial_readings
 from bloch.sequence.readings import Readings
 from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
 from bloch.sequence.spiral import spiral_readings
+from bloch.sequence.spoiling import ideally_spoiled
 
 
 class TrajectoryChoice(StrEnum):
@@ -39,6 +40,7 @@ class Playing:
         n_turns: spokes or interleaves; None for as many spokes as fill k-space, or 16 interleaves.
         n_dummies: repetitions before the first that is measured.
         n_shots: of an EPI.
+        ideal_spoiling: no transverse magnetisation outlives a repetition; balanced SSFP has no spoilers.
     """
 
     selective: bool = True
@@ -46,6 +48,7 @@ class Playing:
     n_turns: int | None = None
     n_dummies: int = 0
     n_shots: int = 1
+    ideal_spoiling: bool = True
 
 
 def sequence_for(protocol: Protocol, encoding: Encoding, scanner: Scanner, *, playing: Playing) -> Sequence:
@@ -68,9 +71,10 @@ def sequence_for(protocol: Protocol, encoding: Encoding, scanner: Scanner, *, pl
     if readings is not None and protocol.name in ("multi_echo_gradient_echo", "mprage", "echo_planar"):
         name = protocol.name.replace("_", " ")
         raise ValueError(f"a {name} has a trajectory of its own; leave out {playing.trajectory}")
-    if protocol.name in ("spin_echo", "turbo_spin_echo", "inversion_recovery"):
-        return _spin_echoes(protocol, encoding, scanner, playing, readings)
-    return _gradient_echoes(protocol, encoding, scanner, playing, readings)
+    is_spin_echo = protocol.name in ("spin_echo", "turbo_spin_echo", "inversion_recovery")
+    build = _spin_echoes if is_spin_echo else _gradient_echoes
+    sequence = build(protocol, encoding, scanner, playing, readings)
+    return ideally_spoiled(sequence) if playing.ideal_spoiling and protocol.name != "balanced_ssfp" else sequence
 
 
 def _gradient_echoes(

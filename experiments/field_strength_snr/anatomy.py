@@ -11,7 +11,7 @@ from bloch.phantom import Phantom, brain_volume, susceptibility_field, voxel_cen
 from bloch.receiver import CoilArray, loop_array, solenoid, volume_coil, voxel_body
 from bloch.receiver.coil_array import Vector
 from bloch.receiver.conducting_body import HEAD_CONDUCTIVITY
-from bloch.snr import HeadReceiver, head_body, head_receiver
+from bloch.snr import HeadReceiver, head_receiver
 
 MATRIX = (38, 44, 38)
 VOXEL = (6e-3, 6e-3, 6e-3)

@@ -10,15 +10,15 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from bloch.closed_form import simulate_closed_form
 from bloch.magnetisation.excited_object import ExcitedObject, random_phase
 from bloch.phantom import Phantom, magnetisation_image
 from bloch.rawfile import RawScan
-from bloch.reception import RECEIVER_GAIN
 from bloch.receiver import loop_array, sensitivities, volume_coil
 from bloch.receiver.measurement import ideal_image
+from bloch.reception import RECEIVER_GAIN
 from bloch.scanner import Scanner
 from bloch.sequence import TRANSAXIAL, Encoding, Protocol, SamplingPattern, fully_sampled
-from bloch.closed_form import simulate_closed_form
 
 PROTOCOL = Protocol("turbo_spin_echo", 0.08, 3.0, echo_train_length=8, echo_spacing=0.01)
 OBLIQUE = TRANSAXIAL @ Rotation.from_euler("xyz", [25, -40, 70], degrees=True).as_matrix()

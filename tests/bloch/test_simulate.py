@@ -16,10 +16,10 @@ from bloch.rawfile import RawScan
 from bloch.receiver import loop_array, random_sources, volume_coil
 from bloch.scanner import Scanner
 from bloch.sequence import TRANSAXIAL, Block, Encoding, Protocol, Sequence, fully_sampled, hard_pulse
+from bloch.sequence.echo_train import TrainDesign
 from bloch.sequence.gradient_echo import gradient_echo
 from bloch.sequence.pulses import HARD_PULSE
 from bloch.sequence.spin_echo import spin_echo
-from bloch.sequence.echo_train import TrainDesign
 from bloch.simulate import Conditions, simulate
 
 QUIET = Conditions(noise=False, variation=0.0)

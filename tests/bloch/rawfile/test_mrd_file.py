@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from bloch.closed_form import simulate_closed_form
 from bloch.phantom import Phantom
 from bloch.rawfile import RawScan, write_mrd
 from bloch.scanner import Scanner
@@ -22,7 +23,6 @@ from bloch.sequence import (
     fully_sampled,
     partial_fourier,
 )
-from bloch.closed_form import simulate_closed_form
 from tests.bloch.rawfile.conftest import make_encoding
 
 SHAPE = (1, 21)
