@@ -110,8 +110,8 @@ def _enough(spins: Spins, steps: Timeline) -> int:
     needed = isochromats_needed(spins, steps, tolerance=TOLERANCE)
     if needed > MOST_ISOCHROMATS:
         warnings.warn(
-            f"this sequence dephases so often that {needed} isochromats in a pool are needed to keep false signals below "
-            f"{100 * TOLERANCE:.0f} %; {MOST_ISOCHROMATS} are played. Ask for more, or use ideal spoilers",
+            f"this sequence dephases so often that {needed} isochromats in a pool are needed to keep false signals "
+            f"below {100 * TOLERANCE:.0f} %; {MOST_ISOCHROMATS} are played. Ask for more, or use ideal spoilers",
             stacklevel=4,
         )
     return min(max(needed, FEWEST_ISOCHROMATS), MOST_ISOCHROMATS)

@@ -10,7 +10,7 @@ from torch import Tensor
 from bloch.phantom import Phantom, brain_volume, susceptibility_field, voxel_centres
 from bloch.receiver import CoilArray, loop_array, solenoid, volume_coil, voxel_body
 from bloch.receiver.coil_array import Vector
-from bloch.receiver.conducting_body import HEAD_CONDUCTIVITY
+from bloch.receiver.conducting_body import HEAD_CONDUCTIVITY, head_body
 from bloch.snr import HeadReceiver, head_receiver
 
 MATRIX = (38, 44, 38)

@@ -12,6 +12,7 @@ from bloch.phantom import brain_volume
 from bloch.receiver import (
     Acquisition,
     ellipsoid_body,
+    head_body,
     loop_array,
     noise_covariance_density,
     sensitivities,
@@ -22,7 +23,7 @@ from bloch.receiver import (
 )
 from bloch.receiver.conducting_body import HEAD_CONDUCTIVITY
 from bloch.receiver.noise import noise_resistance
-from bloch.snr import brain_points, head_body, head_receiver, intrinsic_snr, with_crossover
+from bloch.snr import brain_points, head_receiver, intrinsic_snr, with_crossover
 from bloch.snr.head_receiver import HeadReceiver
 
 POINTS = brain_points(0.05, n_across=5)
