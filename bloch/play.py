@@ -25,7 +25,7 @@ from bloch.scanner import Scanner
 from bloch.sequence import Encoding, Sequence
 from bloch.sequence.trajectory import trajectory
 
-FEWEST_ISOCHROMATS, MOST_ISOCHROMATS = 4, 131
+FEWEST_ISOCHROMATS, MOST_ISOCHROMATS = 5, 131
 """In a pool, unless others are asked for. A slice profile needs some however little the sequence dephases."""
 
 TOLERANCE = 0.02
@@ -91,7 +91,7 @@ def play(
         if motion is not None:
             steps = moved(steps, motion)
         spins = lined_up(spins, steps, encoding)
-        n = conditions.n_isochromats or _enough(spins, _off_centre(steps, sequence))
+        n = conditions.n_isochromats or _enough(spins, steps, selective=is_selective(sequence))
         heard = acquire(
             spins,
             steps,
@@ -106,20 +106,19 @@ def play(
     return _in_order(played, sequence) * _recentred(sequence, encoding).unsqueeze(1)
 
 
-def _enough(spins: Spins, steps: Timeline) -> int:
-    needed = isochromats_needed(spins, steps, tolerance=TOLERANCE)
+def _enough(spins: Spins, steps: Timeline, *, selective: bool) -> int:
+    """Away from the middle of a slice, refocusing pulses are no longer perfect and make false echoes."""
+    needed = FEWEST_ISOCHROMATS
+    for angle in (OFF_CENTRE, 1.0) if selective else (1.0,):
+        turned = replace(steps, rf=steps.rf * angle)
+        needed = isochromats_needed(spins, turned, tolerance=TOLERANCE, least=needed)
     if needed > MOST_ISOCHROMATS:
         warnings.warn(
             f"this sequence dephases so often that {needed} isochromats in a pool are needed to keep false signals "
             f"below {100 * TOLERANCE:.0f} %; {MOST_ISOCHROMATS} are played. Ask for more, or use ideal spoilers",
             stacklevel=4,
         )
-    return min(max(needed, FEWEST_ISOCHROMATS), MOST_ISOCHROMATS)
-
-
-def _off_centre(steps: Timeline, sequence: Sequence) -> Timeline:
-    """What plays away from the middle of a slice: a refocusing pulse that is no longer perfect makes false echoes."""
-    return replace(steps, rf=steps.rf * OFF_CENTRE) if is_selective(sequence) else steps
+    return min(needed, MOST_ISOCHROMATS)
 
 
 def _share(progress: Progress, s: int, n_slices: int, part: float) -> None:

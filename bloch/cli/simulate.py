@@ -178,7 +178,7 @@ def simulate_command(
             )
             conditions = Conditions(
                 noise=noise,
-                snr=snr,
+                snr=snr if noise else None,
                 variation=variation,
                 interference=_sources(interference, n_coils, sensing_coils, 1 / encoding.sample_time, seed),
                 n_isochromats=isochromats,

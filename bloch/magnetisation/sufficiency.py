@@ -24,7 +24,7 @@ CENTRE = 0.02
 """Turns per voxel within which images have most of their power; beyond, it falls as the square of the distance."""
 
 
-def isochromats_needed(spins: Spins, timeline: Timeline, *, tolerance: float = 0.05) -> int:
+def isochromats_needed(spins: Spins, timeline: Timeline, *, tolerance: float = 0.05, least: int = 1) -> int:
     """The smallest number of isochromats whose sums stay near the integral over the pool.
 
     Each configuration of dephasing k and time τ contributes its amplitude times
@@ -39,12 +39,13 @@ def isochromats_needed(spins: Spins, timeline: Timeline, *, tolerance: float = 0
         spins: pools.
         timeline: steps.
         tolerance: of the difference over the signal.
+        least: smallest number that is considered.
 
     Returns:
         Number of isochromats, at least 1; the largest of ``NUMBERS`` where none is enough.
     """
     weighed = _Weighed(spins, timeline)
-    return next((n for n in NUMBERS if weighed.error(n) <= tolerance), NUMBERS[-1])
+    return next((n for n in NUMBERS if n >= least and weighed.error(n) <= tolerance), NUMBERS[-1])
 
 
 def warn_of_aliasing(spins: Spins, timeline: Timeline, n_isochromats: int, *, tolerance: float = 0.1) -> None:
@@ -87,7 +88,7 @@ class _Weighed:
             T2=float(T2[typical]),
             most=PULSES_FOLLOWED,
         )
-        self.found = _some(list(every))
+        self.found = _some([c for c in every if len(c.amplitude)])
 
     def error(self, n: int) -> float:
         """Of n isochromats, relative to the signal."""

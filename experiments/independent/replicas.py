@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from bloch.rawfile import RawScan
-from bloch.receiver import Acquisition, noise_covariance_density, sensitivities, voxel_snr
+from bloch.receiver import Acquisition, head_body, noise_covariance_density, sensitivities, voxel_snr
 from bloch.scanner import Scanner
 from bloch.sequence import Encoding
 from experiments.independent import scanned
@@ -91,7 +91,11 @@ def snr_of_unit(machine: Scanner, encoded: Encoding) -> np.ndarray:
         averages=encoded.n_averages,
     )
     Psi = noise_covariance_density(
-        machine.array, machine.B0, crossover_field=machine.crossover_field, noise_figure=machine.noise_figure
+        machine.array,
+        machine.B0,
+        body=machine.body or head_body(),
+        crossover_field=machine.crossover_field,
+        noise_figure=machine.noise_figure,
     )
     return voxel_snr(sensitivities(machine.array, places), Psi, acquisition, B0=machine.B0).numpy()
 

@@ -88,7 +88,7 @@ def test_spin_echo_agrees_with_its_equation(scanner: Scanner) -> None:
 @pytest.mark.parametrize("selective", [False, True], ids=["ideal slices", "selected slices"])
 def test_a_ball_appears_where_it_is(scanner: Scanner, directions: np.ndarray, selective: bool) -> None:
     place = np.array([21e-3, -15e-3, 12e-3])
-    centres = np.stack([place + 4e-3 * directions[1] - 7e-3 * directions[2], np.zeros(3)])
+    centres = np.stack([place + 4e-3 * directions[1] - 7e-3 * directions[2], -30e-3 * directions[0]])
     encoding = encoding_of(centres=centres, directions=directions)
     sequence = quick_spin_echo(encoding, scanner, selective=selective)
     image = simulate(ball(tuple(place)), sequence, scanner, conditions=QUIET).truth["image"]

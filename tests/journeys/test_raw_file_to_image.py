@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-PHANTOM = ("--phantom", "asymmetric", "--variation", "0.5", "--seed", "3")
+PHANTOM = ("--engine", "closed-form", "--phantom", "asymmetric", "--variation", "0.5", "--seed", "3")
 
 
 def expected_of(raw: Path) -> np.ndarray:
