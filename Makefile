@@ -29,8 +29,13 @@ lint: $(INSTALLED)  ## ruff, mypy and the import contract
 bench: $(INSTALLED)  ## time against other packages; writes experiments/speed/result.md
 	$(PYTHON) -m experiments.speed
 
-results: $(INSTALLED)  ## measure image quality; writes docs/results.md
+results: $(INSTALLED)  ## measure the reconstruction and the simulator; writes docs/results.md and experiments/*/result.md
 	$(PYTHON) -m experiments.quality
+	$(PYTHON) -m experiments.tissue_table
+	$(PYTHON) -m experiments.independent
+	$(PYTHON) -m experiments.isochromats
+	$(PYTHON) -m experiments.real_and_simulated
+	$(PYTHON) -m experiments.field_strength_snr
 
 docs: $(INSTALLED)  ## the reference of both packages, from their docstrings, in output/docs
 	$(PYTHON) -c 'import pdoc' 2>/dev/null || $(PIP_INSTALL) --editable '.[docs]'

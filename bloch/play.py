@@ -28,10 +28,10 @@ from bloch.sequence.trajectory import trajectory
 FEWEST_ISOCHROMATS, MOST_ISOCHROMATS = 5, 131
 """In a pool, unless others are asked for. A slice profile needs some however little the sequence dephases."""
 
-TOLERANCE = 0.02
-"""False signal over signal, at most, that :func:`isochromats_needed` may leave."""
+TOLERANCE = 0.04
+"""False signal over signal that :func:`isochromats_needed` may leave at the edge of a slice; over the slice it is half."""
 
-OFF_CENTRE = 0.8
+OFF_CENTRE = 0.7
 """Part of its angle that a selective pulse turns between the middle and the edge of its slice."""
 
 MOST_POSES = 24
@@ -91,7 +91,7 @@ def play(
         if motion is not None:
             steps = moved(steps, motion)
         spins = lined_up(spins, steps, encoding)
-        n = conditions.n_isochromats or _enough(spins, steps, selective=is_selective(sequence))
+        n = conditions.n_isochromats or enough_isochromats(spins, steps, selective=is_selective(sequence))
         heard = acquire(
             spins,
             steps,
@@ -106,8 +106,22 @@ def play(
     return _in_order(played, sequence) * _recentred(sequence, encoding).unsqueeze(1)
 
 
-def _enough(spins: Spins, steps: Timeline, *, selective: bool) -> int:
-    """Away from the middle of a slice, refocusing pulses are no longer perfect and make false echoes."""
+def enough_isochromats(spins: Spins, steps: Timeline, *, selective: bool) -> int:
+    """How many isochromats a pool is played as, unless a number is asked for.
+
+    Away from the middle of a slice, refocusing pulses are no longer perfect and make false echoes.
+
+    Args:
+        spins: pools.
+        steps: what plays.
+        selective: pulses select a slice.
+
+    Returns:
+        Number.
+
+    Warns:
+        UserWarning: more would be needed than are played.
+    """
     needed = FEWEST_ISOCHROMATS
     for angle in (OFF_CENTRE, 1.0) if selective else (1.0,):
         turned = replace(steps, rf=steps.rf * angle)
