@@ -29,7 +29,7 @@ FEWEST_ISOCHROMATS, MOST_ISOCHROMATS = 5, 131
 """In a pool, unless others are asked for. A slice profile needs some however little the sequence dephases."""
 
 TOLERANCE = 0.04
-"""False signal over signal that :func:`isochromats_needed` may leave at the edge of a slice; over the slice it is half."""
+"""False signal over signal that :func:`isochromats_needed` may leave at a slice's edge."""
 
 OFF_CENTRE = 0.7
 """Part of its angle that a selective pulse turns between the middle and the edge of its slice."""
