@@ -23,6 +23,6 @@ def main() -> None:
     """Entry point; exit code 0 when done, 1 for wrong data, 2 for wrong usage."""
     try:
         app()
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, MemoryError) as error:
         Console(stderr=True).print(f"bloch: {error}", highlight=False, markup=False)
         sys.exit(1)

@@ -8,25 +8,26 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 import typer
 from rich.console import Console
 
 from bloch.cli.preview import write_preview
-from bloch.cli.words import NOMINAL_FIELD, Field, notes, progress_bar, three_numbers
+from bloch.cli.wishes import check_places, refuse_for_equations, refuse_idle_options
+from bloch.cli.words import NOMINAL_FIELD, SMALLEST, Field, finite, notes, progress_bar, three_numbers, voxel_counts
 from bloch.closed_form import simulate_closed_form
 from bloch.phantom import Lesion, MapPhantom, Phantom
 from bloch.rawfile import RawScan, write_mrd
 from bloch.receiver import random_sources, relative_snr
 from bloch.receiver.interference_source import Source
 from bloch.scanner import Scanner
-from bloch.sequence import Encoding, fully_sampled
+from bloch.sequence import Encoding, Protocol, Sequence
 from bloch.simulate import Conditions, simulate
 from bloch.standard.coils import CoilChoice, coils_for
+from bloch.standard.encodings import ReadoutRequest, SliceRequest, encoding_for, measures_every_line, with_every_line
 from bloch.standard.phantoms import PhantomChoice, phantom_for, read_phantom, with_field
-from bloch.standard.protocols import CLOSED_FORM, SequenceChoice, Times, adjusted, standard_protocol
-from bloch.standard.sampling import PatternChoice, SamplingRequest, sampling_pattern, slice_stack
+from bloch.standard.protocols import SequenceChoice, Times, adjusted, standard_protocol
+from bloch.standard.sampling import PatternChoice, SamplingRequest
 from bloch.standard.seq_file import read_sequence
 from bloch.standard.sequences import Playing, TrajectoryChoice, sequence_for
 
@@ -44,7 +45,7 @@ class Engine(StrEnum):
 
 
 def _option(text: str, panel: str, *, min: float | None = None, max: float | None = None) -> Any:
-    return typer.Option(help=text, rich_help_panel=panel, min=min, max=max)
+    return typer.Option(help=text, rich_help_panel=panel, min=min, max=max, callback=finite)
 
 
 Milliseconds = float | None
@@ -63,15 +64,22 @@ def simulate_command(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same data.")] = 0,
     preview: Annotated[Path | None, typer.Option(help="Picture of the truth (png).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    echo_time: Annotated[Milliseconds, _option("TE, of a TSE the effective one, ms.", SEQUENCE, min=0)] = None,
-    repetition_time: Annotated[Milliseconds, _option("TR, ms.", SEQUENCE, min=0)] = None,
-    inversion_time: Annotated[Milliseconds, _option("TI, ms.", SEQUENCE, min=0)] = None,
-    flip_angle: Annotated[float | None, _option("Of the excitation, degrees.", SEQUENCE, min=0)] = None,
+    echo_time: Annotated[Milliseconds, _option("TE, of a TSE the effective one, ms.", SEQUENCE, min=SMALLEST)] = None,
+    repetition_time: Annotated[Milliseconds, _option("TR, ms.", SEQUENCE, min=SMALLEST)] = None,
+    inversion_time: Annotated[Milliseconds, _option("TI, ms.", SEQUENCE, min=SMALLEST)] = None,
+    flip_angle: Annotated[float | None, _option("Of the excitation, degrees.", SEQUENCE, min=SMALLEST, max=180)] = None,
     echo_train: Annotated[int | None, _option("Echo train length of a TSE.", SEQUENCE, min=1)] = None,
-    echo_spacing: Annotated[Milliseconds, _option("Between echoes of a train, ms.", SEQUENCE, min=0)] = None,
+    echo_spacing: Annotated[Milliseconds, _option("Between echoes of a train, ms.", SEQUENCE, min=SMALLEST)] = None,
     bandwidth: Annotated[float, _option("Of the field of view along the readout, kHz.", SEQUENCE, min=0.1)] = 20.0,
-    dummies: Annotated[int, _option("Repetitions before the first that is measured.", SEQUENCE, min=0)] = 0,
-    shots: Annotated[int, _option("Excitations of an EPI.", SEQUENCE, min=1)] = 1,
+    dummies: Annotated[
+        int | None,
+        _option(
+            "Repetitions before the first that is measured; by default 1, of gradient echoes 2 s.", SEQUENCE, min=0
+        ),
+    ] = None,
+    shots: Annotated[
+        int | None, _option("Excitations of an EPI; the fewest that keep TE if not given.", SEQUENCE, min=1)
+    ] = None,
     selective: Annotated[bool, _option("Slice-selective pulses; else hard ones, ideal slices.", SEQUENCE)] = True,
     ideal_spoiling: Annotated[
         bool, _option("No transverse magnetisation outlives a repetition; else only what spoilers dephase.", SEQUENCE)
@@ -119,35 +127,31 @@ def simulate_command(
     """Scan a phantom and write the raw data with the truth beside it.
 
     The sequence is played, pulse by pulse, to the spins of the phantom; noise follows from the coils, the body and the
-    field. Times that are not given are those of a standard protocol for the contrast at this field.
+    field. Times that are not given are those of a standard protocol for the
+    contrast at this field.
     """
     console = Console(stderr=True, quiet=quiet)
-    B0_direction = (0.0, 1.0, 0.0) if vertical_field else (0.0, 0.0, 1.0)
-    n_coils = coils if coil in (CoilChoice.loops, CoilChoice.helmet) else 1
+    times = Times(echo_time, repetition_time, inversion_time, flip_angle, echo_train, echo_spacing)
+    playing = Playing(selective, trajectory, turns, dummies, shots, ideal_spoiling)
+    undersampled = acceleration * acceleration_z > 1 or partial_fourier < 1
+    check_places(output, preview)
+    refuse_idle_options(sequence, playing, times, phantom=phantom, lesion=lesion, undersampled=undersampled)
     with notes(console):
+        B0_direction = (0.0, 1.0, 0.0) if vertical_field else (0.0, 0.0, 1.0)
+        n_coils = coils if coil in (CoilChoice.loops, CoilChoice.helmet) else 1
         scanner = Scanner(field, coils_for(coil, n_coils, B0_direction), B0_direction)
-        wish = SamplingRequest(
+        tilts = three_numbers(tilt, "--tilt")
+        where = SliceRequest(voxel_counts(matrix), slices, field_of_view * 1e-3, thickness * 1e-3, tilts)
+        lines = SamplingRequest(
             acceleration, acceleration_z, pattern, calibration, separate_calibration, partial_fourier
         )
-        size = _matrix(matrix)
-        height = size[0] * thickness * 1e-3
-        centres, directions = slice_stack(slices, height, tilt_degrees=three_numbers(tilt, "--tilt"))
-        encoding = Encoding(
-            size,
-            (height, field_of_view * 1e-3, field_of_view * 1e-3),
-            centres,
-            directions,
-            sampling_pattern(size[:2], wish, seed=seed),
-            oversampling=oversampling,
-            n_averages=averages,
-            alternating_readout=alternating_readout,
-            sample_time=_dwell(bandwidth * 1e3 * oversampling, scanner),
-            noise_readouts=noise_readouts if noise_scan else 0,
+        listening = ReadoutRequest(
+            bandwidth * 1e3, oversampling, averages, alternating_readout, noise_readouts if noise_scan else 0
         )
-        times = Times(echo_time, repetition_time, inversion_time, flip_angle, echo_train, echo_spacing)
+        encoding = encoding_for(where, lines, listening, scanner, seed=seed)
         protocol = adjusted(standard_protocol(sequence, field), times)
         if engine is Engine.closed_form:
-            _refuse_for_equations(sequence, seq, trajectory, interference)
+            refuse_for_equations(sequence, seq, trajectory, interference)
             tissues = _tissues(_phantom(phantom, encoding, scanner, seed, lesion))
             level = (snr or NOMINAL_SNR * relative_snr(field, NOMINAL_FIELD)) if noise or snr is not None else None
             with console.status("Simulating"):
@@ -155,27 +159,6 @@ def simulate_command(
                     tissues, protocol, scanner, encoding, snr=level, seed=seed, variation=variation
                 )
         else:
-            playing = Playing(selective, trajectory, turns, dummies, shots, ideal_spoiling)
-            played = (
-                sequence_for(protocol, encoding, scanner, playing=playing)
-                if seq is None
-                else read_sequence(seq, scanner, encoding=encoding)
-            )
-            encoding = played.encoding or encoding
-            full = None
-            if true_image and seq is None and not _is_full(encoding):
-                whole = replace(encoding, trajectory="cartesian", sampling=fully_sampled(size[:2]), n_averages=1)
-                full = sequence_for(
-                    protocol, whole, scanner, playing=replace(playing, trajectory=TrajectoryChoice.cartesian)
-                )
-            there = _phantom(phantom, encoding, scanner, seed, lesion)
-            body = with_field(
-                there,
-                scanner,
-                inhomogeneity=inhomogeneity,
-                susceptibility=susceptibility,
-                seed=seed,
-            )
             conditions = Conditions(
                 noise=noise,
                 snr=snr if noise else None,
@@ -183,10 +166,11 @@ def simulate_command(
                 interference=_sources(interference, n_coils, sensing_coils, 1 / encoding.sample_time, seed),
                 n_isochromats=isochromats,
             )
+            played, full = _sequences(protocol, encoding, scanner, playing, seq=seq, true_image=true_image)
+            there = _phantom(phantom, played.encoding or encoding, scanner, seed, lesion)
+            body = with_field(there, scanner, inhomogeneity=inhomogeneity, susceptibility=susceptibility, seed=seed)
             with progress_bar(console, f"Playing {played.duration:.1f} s") as progress:
-                scan = simulate(
-                    body, played, scanner, conditions=conditions, full=full, seed=seed, progress=progress
-                )
+                scan = simulate(body, played, scanner, conditions=conditions, full=full, seed=seed, progress=progress)
     if preview is not None:
         write_preview(preview, scan)
     if not true_maps:
@@ -195,23 +179,17 @@ def simulate_command(
     _report(console, output, scan)
 
 
-def _is_full(encoding: Encoding) -> bool:
-    """Whether the scan measures every Cartesian line itself."""
-    pattern = encoding.sampling
-    embedded = np.zeros_like(pattern.imaging) if pattern.separate else pattern.calibration
-    return encoding.trajectory in ("cartesian", "epi") and bool((pattern.imaging | embedded).all())
-
-
-def _matrix(text: str) -> tuple[int, int, int]:
-    z, y, x = three_numbers(text, "--matrix")
-    if min(z, y, x) < 1 or any(n != int(n) for n in (z, y, x)):
-        raise typer.BadParameter(f"voxels must be whole and at least 1, not {text!r}", param_hint="--matrix")
-    return int(z), int(y), int(x)
-
-
-def _dwell(bandwidth: float, scanner: Scanner) -> float:
-    """Nearest sample time that the receiver can keep, s."""
-    return max(round(1 / bandwidth / scanner.adc_raster), 1) * scanner.adc_raster
+def _sequences(
+    protocol: Protocol, encoding: Encoding, scanner: Scanner, playing: Playing, *, seq: Path | None, true_image: bool
+) -> tuple[Sequence, Sequence | None]:
+    """What is played, and the scan of every line for the truth's image where that leaves out some."""
+    if seq is not None:
+        return read_sequence(seq, scanner, encoding=encoding), None
+    played = sequence_for(protocol, encoding, scanner, playing=playing)
+    if not true_image or measures_every_line(played.encoding or encoding):
+        return played, None
+    cartesian = replace(playing, trajectory=TrajectoryChoice.cartesian)
+    return played, sequence_for(protocol, with_every_line(encoding), scanner, playing=cartesian)
 
 
 def _phantom(
@@ -243,20 +221,6 @@ def _sources(strength: float, n_coils: int, n_sensing: int, bandwidth: float, se
         strength=strength,
         bandwidth=bandwidth,
     )
-
-
-def _refuse_for_equations(
-    sequence: SequenceChoice, seq: Path | None, trajectory: TrajectoryChoice, interference: float
-) -> None:
-    """What only isochromats can do."""
-    asked = {
-        f"--sequence {sequence}": sequence not in CLOSED_FORM,
-        "--seq": seq is not None,
-        f"--trajectory {trajectory}": trajectory is not TrajectoryChoice.cartesian,
-        "--interference": interference > 0,
-    }
-    if refused := [option for option, given in asked.items() if given]:
-        raise typer.BadParameter(f"no equation knows {', '.join(refused)}; leave out --engine", param_hint="--engine")
 
 
 def _report(console: Console, output: Path, scan: RawScan) -> None:

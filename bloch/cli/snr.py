@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bloch.cli.words import NOMINAL_FIELD, notes, three_numbers
+from bloch.cli.words import NOMINAL_FIELD, SMALLEST, finite, notes, three_numbers, voxel_counts
 from bloch.receiver.noise import CROSSOVER_FIELD
 from bloch.snr import Homogeneity, ScanPlan, head_receiver, snr_table, standard_plan, table_cells, typical_homogeneity
 from bloch.snr.table import CONTRASTS, TISSUES
@@ -32,18 +32,19 @@ def snr_command(
     voxel: Annotated[str, typer.Option(metavar="Z,Y,X", help="Edges of a voxel, mm.")] = "5,2,2",
     matrix: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Voxels of a slice (Z = 1) or slab.")] = None,
     slices: Annotated[int | None, typer.Option(min=1, help="Slices (or slabs) within the scan time.")] = None,
-    bandwidth: Annotated[float | None, typer.Option(min=1, help="Of a pixel, Hz.")] = None,
+    bandwidth: Annotated[float | None, typer.Option(min=1, callback=finite, help="Of a pixel, Hz.")] = None,
     averages: Annotated[int, typer.Option(min=1, help="Repeats of each line.")] = 1,
-    echo_time: Annotated[float | None, typer.Option(min=0, help="TE, ms.")] = None,
-    repetition_time: Annotated[float | None, typer.Option(min=0, help="TR, ms.")] = None,
-    flip_angle: Annotated[float | None, typer.Option(min=0, help="Of the excitation, degrees.")] = None,
+    echo_time: Annotated[float | None, typer.Option(min=SMALLEST, callback=finite, help="TE, ms.")] = None,
+    repetition_time: Annotated[float | None, typer.Option(min=SMALLEST, callback=finite, help="TR, ms.")] = None,
+    flip_angle: Annotated[float | None, typer.Option(min=SMALLEST, max=180, help="Of the excitation, degrees.")] = None,
     coils: Annotated[int, typer.Option(min=1, max=1024, help="Receive loops; 1 is a volume coil.")] = 8,
     coil: Annotated[CoilChoice, typer.Option(help="Kind of coil.")] = CoilChoice.loops,
     crossover_field: Annotated[
-        float, typer.Option(min=0, help="Where head and copper are equally loud, T.")
+        float, typer.Option(min=0, callback=finite, help="Where head and copper are equally loud, T.")
     ] = CROSSOVER_FIELD,
     inhomogeneity: Annotated[
-        float | None, typer.Option(min=0, help="Of the magnet, ppm in 20 cm; typical of the field if not given.")
+        float | None,
+        typer.Option(min=0, callback=finite, help="Of the magnet, ppm in 20 cm; typical of the field if not given."),
     ] = None,
     tissue: Annotated[list[str] | None, typer.Option(help="Tissues; several: --tissue fat --tissue csf.")] = None,
 ) -> None:
@@ -61,7 +62,7 @@ def snr_command(
         plan = ScanPlan(
             adjusted(plan.protocol, Times(echo_time, repetition_time, None, flip_angle)),
             _metres(voxel),
-            plan.matrix if matrix is None else _whole(matrix),
+            plan.matrix if matrix is None else voxel_counts(matrix),
             plan.pixel_bandwidth if bandwidth is None else bandwidth,
             n_slices=slices or plan.n_slices,
             averages=averages,
@@ -90,9 +91,6 @@ def _magnet(B0: float, inhomogeneity: float | None) -> Homogeneity:
 
 def _metres(text: str) -> tuple[float, float, float]:
     z, y, x = three_numbers(text, "--voxel")
+    if min(z, y, x) <= 0:
+        raise typer.BadParameter(f"edges must be above 0 mm, not {text!r}", param_hint="--voxel")
     return z * 1e-3, y * 1e-3, x * 1e-3
-
-
-def _whole(text: str) -> tuple[int, int, int]:
-    z, y, x = three_numbers(text, "--matrix")
-    return int(z), int(y), int(x)

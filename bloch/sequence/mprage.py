@@ -30,6 +30,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
     pulse: PulseDesign = HARD_PULSE,
     inversion_pulse: PulseDesign | RFPulse = HARD_PULSE,
     spoiling: Spoiling = SPOILING,
+    n_dummies: int = 0,
 ) -> Sequence:
     """Magnetisation-prepared rapid gradient echo.
 
@@ -46,6 +47,7 @@ def mprage(  # noqa: PLR0913  # what an operator sets
         pulse: shape of the train's pulses.
         inversion_pulse: shape of the inversion, or the pulse itself (``hyperbolic_secant``).
         spoiling: of the transverse magnetisation.
+        n_dummies: trains of every slab before the first that is measured.
 
     Returns:
         Sequence.
@@ -80,18 +82,19 @@ def mprage(  # noqa: PLR0913  # what an operator sets
 
     def shot(s: int, i: int) -> list[Block]:
         blocks = prepared.blocks(encoding, slice=s)
-        some = next(reading for reading in shots[i] if reading is not None)
-        for n, reading in enumerate(shots[i]):
-            phase = spoiling.phase(i * n_pulses + n)
+        train = shots[max(i, 0)]
+        some = next(reading for reading in train if reading is not None)
+        for n, reading in enumerate(train):
+            phase, silent = spoiling.phase((i + n_dummies) * n_pulses + n), reading is None or i < 0
             blocks += play_gradient_echo(
-                kernel, reading or some, slice=s, phase=phase, shot=i, segment=n, silent=reading is None
+                kernel, reading or some, slice=s, phase=phase, shot=max(i, 0), segment=n, silent=silent
             )
             blocks += [Block(pause, slice=s)] if pause > 1e-9 else []
         return blocks
 
     blocks = repeat_shots(
         shot,
-        shots=range(len(shots)),
+        shots=range(-n_dummies, len(shots)),
         n_slices=len(encoding.centres),
         repetition_time=repetition_time,
         shot_duration=prepared.duration + n_pulses * echo_spacing,

@@ -26,7 +26,8 @@ def on_raster_of(protocol: Protocol, scanner: Scanner) -> Protocol:
     spacing = None if protocol.echo_spacing is None else rounded(protocol.echo_spacing, double)
     echo_time = rounded(protocol.echo_time, double)
     if protocol.name in ("turbo_spin_echo", "inversion_recovery") and protocol.echo_spacing and spacing:
-        echo_time = round(protocol.echo_time / protocol.echo_spacing) * spacing
+        number = round(protocol.echo_time / protocol.echo_spacing)
+        echo_time = number * spacing if number else protocol.echo_time  # which the builder refuses
     return replace(
         protocol,
         echo_time=echo_time,

@@ -17,7 +17,7 @@ from bloch.sequence.sequence import Sequence
 from bloch.sequence.view_order import Train, ViewOrder, linear_order, trains
 
 
-def spin_echo(
+def spin_echo(  # noqa: PLR0913  # what an operator sets
     encoding: Encoding,
     scanner: Scanner,
     *,
@@ -25,6 +25,7 @@ def spin_echo(
     repetition_time: float,
     inversion_time: float | None = None,
     design: TrainDesign = TRAIN_DESIGN,
+    n_dummies: int = 0,
     readings: Readings | None = None,
 ) -> Sequence:
     """A spin echo, one line for each excitation; with an inversion time an inversion recovery.
@@ -36,6 +37,7 @@ def spin_echo(
         repetition_time: s; slices are interleaved as far as they fit.
         inversion_time: from the centre of an inversion pulse to that of the excitation, s; None for no inversion.
         design: pulses and crushers.
+        n_dummies: echoes of every slice before the first that is measured.
         readings: how k-space is travelled; None reads the lines of the encoding.
 
     Returns:
@@ -56,7 +58,8 @@ def spin_echo(
         flip_angle=design.flip_angle,
         refocusing_angles=(math.pi,),
     )
-    return _assemble([(reading,) for reading in readings.readings], train, readings, scanner, protocol=protocol)
+    shots = [(reading,) for reading in readings.readings]
+    return _assemble(shots, train, readings, scanner, protocol=protocol, n_dummies=n_dummies)
 
 
 def turbo_spin_echo(  # noqa: PLR0913  # what an operator sets
@@ -99,10 +102,11 @@ def turbo_spin_echo(  # noqa: PLR0913  # what an operator sets
     Source: Hennig, Nauerth and Friedburg, Magn Reson Med 3:823 (1986).
     """
     readings = cartesian_readings(encoding, scanner) if readings is None else readings
-    central = _central_echo(echo_time, echo_spacing, echo_train_length)
     angles = _angles(refocusing_angles, echo_train_length)
-    shots = trains(readings.readings, encoding, n_echoes=echo_train_length, central_echo=central, order=order)
+    # An impossible spacing is told before the echo times that follow from it.
     train = echo_train(readings, encoding, scanner, design=design, angles=angles, echo_spacing=echo_spacing)
+    central = _central_echo(echo_time, echo_spacing, echo_train_length)
+    shots = trains(readings.readings, encoding, n_echoes=echo_train_length, central_echo=central, order=order)
     protocol = Protocol(
         "turbo_spin_echo" if inversion_time is None else "inversion_recovery",
         echo_time,

@@ -32,6 +32,9 @@ from bloch.sequence import Encoding
 PLANES = 3
 """Planes of the phantom in the thickness of a slice."""
 
+MOST_VOXELS = 3e8
+"""Of a phantom: a map of so many voxels takes a gigabyte, and there are several."""
+
 BEYOND = 1.0
 """How far beyond a stack of slices the phantom goes on, in slice thicknesses: profiles have tails."""
 
@@ -65,6 +68,7 @@ def phantom_for(
     """
     (n_z, n_y, n_x), (dz, dy, dx) = encoding.matrix, encoding.voxel_size
     planes = PLANES if n_z == 1 else 2
+    _check_size(encoding, planes)
     _, height, width = encoding.field_of_view
     stack = len(encoding.centres) * encoding.field_of_view[0]
     if choice in (PhantomChoice.shepp_logan, PhantomChoice.asymmetric):
@@ -135,6 +139,15 @@ def with_field(
         magnet = random_magnet(seed, inhomogeneity, radius=0.1)
         offset += magnet_field_map(magnet, phantom.matrix, phantom.voxel_size).float()
     return replace(phantom, field_offset=offset) if bool((offset != 0).any()) else phantom
+
+
+def _check_size(encoding: Encoding, planes: int) -> None:
+    n_z, n_y, n_x = encoding.matrix
+    if (n := len(encoding.centres) * n_z * planes * 4 * n_y * n_x) > MOST_VOXELS:
+        raise ValueError(
+            f"the phantom of a matrix {encoding.matrix} with {len(encoding.centres)} slices would have {n:.2g} voxels, "
+            f"more than {MOST_VOXELS:.2g}; take fewer or larger voxels"
+        )
 
 
 def _corners(encoding: Encoding) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import warnings
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bloch.scanner import Scanner
@@ -19,6 +21,12 @@ from bloch.sequence.readings import Readings
 from bloch.sequence.spin_echo import spin_echo, turbo_spin_echo
 from bloch.sequence.spiral import spiral_readings
 from bloch.sequence.spoiling import ideally_spoiled
+
+SETTLING_TIME = 2.0
+"""How long dummies play before a gradient echo is measured, s."""
+
+SHORT_REPETITIONS = ("spoiled_gradient_echo", "multi_echo_gradient_echo", "balanced_ssfp", "echo_planar")
+"""Sequences whose repetition time may be far below T1."""
 
 
 class TrajectoryChoice(StrEnum):
@@ -38,16 +46,16 @@ class Playing:
         selective: sinc pulses that excite a slice; otherwise short hard pulses, and slices are ideal.
         trajectory: how k-space is travelled.
         n_turns: spokes or interleaves; None for as many spokes as fill k-space, or 16 interleaves.
-        n_dummies: repetitions before the first that is measured.
-        n_shots: of an EPI.
+        n_dummies: repetitions before the first that is measured; None for :func:`standard_dummies`.
+        n_shots: of an EPI; None for the fewest that keep the echo time.
         ideal_spoiling: no transverse magnetisation outlives a repetition; balanced SSFP has no spoilers.
     """
 
     selective: bool = True
     trajectory: TrajectoryChoice = TrajectoryChoice.cartesian
     n_turns: int | None = None
-    n_dummies: int = 0
-    n_shots: int = 1
+    n_dummies: int | None = None
+    n_shots: int | None = None
     ideal_spoiling: bool = True
 
 
@@ -66,7 +74,15 @@ def sequence_for(protocol: Protocol, encoding: Encoding, scanner: Scanner, *, pl
     Raises:
         ValueError: times that cannot be kept, or a trajectory that the sequence cannot travel.
     """
-    protocol = on_raster_of(protocol, scanner)
+    wished, protocol = protocol.echo_time, on_raster_of(protocol, scanner)
+    if abs(protocol.echo_time - wished) > 2 * scanner.gradient_raster:
+        warnings.warn(
+            f"no echo lies at {1e3 * wished:.6g} ms; the nearest of the train is taken, at "
+            f"{1e3 * protocol.echo_time:.6g} ms",
+            stacklevel=2,
+        )
+    if playing.n_dummies is None:
+        playing = replace(playing, n_dummies=standard_dummies(protocol))
     readings = _readings(encoding, scanner, playing)
     if readings is not None and protocol.name in ("multi_echo_gradient_echo", "mprage", "echo_planar"):
         name = protocol.name.replace("_", " ")
@@ -77,10 +93,39 @@ def sequence_for(protocol: Protocol, encoding: Encoding, scanner: Scanner, *, pl
     return ideally_spoiled(sequence) if playing.ideal_spoiling and protocol.name != "balanced_ssfp" else sequence
 
 
+def standard_dummies(protocol: Protocol) -> int:
+    """Repetitions that bring the magnetisation near its steady state.
+
+    Args:
+        protocol: what the operator sets.
+
+    Returns:
+        One for echo trains, inversions and repetition times of 2 s or more; otherwise as many as last 2 s: the T1 of
+        grey matter is 0.3 s at 0.064 T and 1.2 s at 1.5 T.
+    """
+    return max(1, math.ceil(SETTLING_TIME / protocol.repetition_time)) if protocol.name in SHORT_REPETITIONS else 1
+
+
+def _echo_planar(p: Protocol, encoding: Encoding, scanner: Scanner, playing: Playing) -> Sequence:
+    """With the shots that are asked for, or the fewest that can be played; the last refusal says what is possible."""
+    n_lines = int(encoding.sampling.imaging.sum(axis=1).max())
+    choices = [n for n in range(1, n_lines + 1) if n_lines % n == 0] if playing.n_shots is None else [playing.n_shots]
+    refusal = ValueError("the sampling pattern has no line to image")
+    for n_shots in choices:
+        try:
+            return echo_planar(
+                encoding, scanner, echo_time=p.echo_time, repetition_time=p.repetition_time, flip_angle=p.flip_angle,
+                n_shots=n_shots, pulse=_pulse(playing), n_dummies=playing.n_dummies or 0,
+            )  # fmt: skip
+        except ValueError as error:
+            refusal = error
+    raise refusal
+
+
 def _gradient_echoes(
     p: Protocol, encoding: Encoding, scanner: Scanner, playing: Playing, readings: Readings | None
 ) -> Sequence:
-    pulse, n = _pulse(playing), playing.n_dummies
+    pulse, n = _pulse(playing), playing.n_dummies or 0
     TE, TR, angle = p.echo_time, p.repetition_time, p.flip_angle
     if p.name == "balanced_ssfp":
         return balanced_ssfp(
@@ -92,16 +137,13 @@ def _gradient_echoes(
             encoding, scanner, echo_times=p.echo_times, repetition_time=TR, flip_angle=angle, pulse=pulse, n_dummies=n
         )
     if p.name == "echo_planar":
-        return echo_planar(
-            encoding, scanner, echo_time=TE, repetition_time=TR, flip_angle=angle, n_shots=playing.n_shots, pulse=pulse,
-            n_dummies=n,
-        )  # fmt: skip
+        return _echo_planar(p, encoding, scanner, playing)
     if p.name == "mprage":
         if p.inversion_time is None or p.echo_spacing is None:
             raise ValueError(f"the protocol of an MPRAGE has to say its inversion time and echo spacing, but is {p}")
         return mprage(
             encoding, scanner, inversion_time=p.inversion_time, repetition_time=TR, echo_spacing=p.echo_spacing,
-            flip_angle=angle, echo_time=TE,
+            flip_angle=angle, echo_time=TE, n_dummies=n,
         )  # fmt: skip
     if p.name != "spoiled_gradient_echo":
         raise ValueError(f"no builder knows the sequence {p.name!r}")
@@ -129,7 +171,7 @@ def _spin_echoes(
             echo_spacing=p.echo_spacing,
             inversion_time=p.inversion_time,
             design=design,
-            n_dummies=playing.n_dummies,
+            n_dummies=playing.n_dummies or 0,
             readings=readings,
         )
     return spin_echo(
@@ -139,6 +181,7 @@ def _spin_echoes(
         repetition_time=p.repetition_time,
         inversion_time=p.inversion_time,
         design=design,
+        n_dummies=playing.n_dummies or 0,
         readings=readings,
     )
 
