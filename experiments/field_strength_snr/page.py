@@ -8,7 +8,6 @@ import platform
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from string import Template
 
 import numpy as np
@@ -20,6 +19,7 @@ from experiments.field_strength_snr.artefacts import slope_of_magnets
 from experiments.field_strength_snr.draws import TISSUES, published_sd
 from experiments.field_strength_snr.settings import HERE, Settings
 from experiments.field_strength_snr.sweep import COIL, SEQUENCES, FieldResult, Sweep
+from experiments.machine import processor
 
 
 def page(settings: Settings, sweep: Sweep, *, took: float) -> str:
@@ -119,13 +119,7 @@ def _facts(settings: Settings, took: float) -> list[str]:
     return [
         f"Command: `python -m experiments.field_strength_snr`, seed {settings.seed}",
         f"Date: {datetime.date.today().isoformat()}; version: pirecon {version('pirecon')}",
-        f"Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}; the sweep took {took:.0f} s",
+        f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; the sweep took {took:.0f} s",
         f"Python {platform.python_version()}, {packages}",
     ]
 
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

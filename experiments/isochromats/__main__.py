@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import platform
 import time
 import warnings
 from importlib.metadata import version
@@ -26,6 +25,7 @@ from bloch.standard.coils import CoilChoice, coils_for
 from bloch.standard.phantoms import PhantomChoice, phantom_for
 from bloch.standard.protocols import SequenceChoice, standard_protocol
 from bloch.standard.sequences import Playing, sequence_for
+from experiments.machine import processor
 
 RESULT = Path(__file__).with_name("result.md")
 B0, SEED, MATRIX = 0.064, 7, 48
@@ -53,7 +53,7 @@ def main() -> None:
     lines += ["Written by `python -m experiments.isochromats`; [question.md](question.md) says how.", ""]
     lines += [
         f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, numba {version('numba')}",
-        f"- Machine: {platform.machine()}, {os.cpu_count()} cores; matrix {MATRIX} × {MATRIX}, {B0} T, seed {SEED}",
+        f"- Machine: {processor()}, {os.cpu_count()} cores; matrix {MATRIX} × {MATRIX}, {B0} T, seed {SEED}",
         "",
         f"| sequence | chosen | {' | '.join(str(n) for n in NUMBERS)} | seconds with {NUMBERS[2]} |",
         f"| --- | ---: | {'---: | ' * len(NUMBERS)}---: |",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from experiments.machine import processor
 from pirecon.training.measure import weights_digest
 
 
@@ -20,13 +21,7 @@ def facts(checkpoint: str) -> list[str]:
         f"Command: `python -m experiments.quality`, checkpoint `{Path(checkpoint).name}` "
         f"(SHA-256 of the weights: {weights_digest(checkpoint)[:16]}…)",
         f"Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}",
-        f"Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}; {torch.get_num_threads()} threads",
+        f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; {torch.get_num_threads()} threads",
         f"Python {platform.python_version()}, {packages}",
     ]
 
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from experiments.machine import processor
 from experiments.speed import bart
 from experiments.speed.measure import Task, Timing
 
@@ -27,7 +28,7 @@ def machine(checkpoint: str) -> list[str]:
     return [
         f"Date: {datetime.date.today().isoformat()}",
         f"Version: pirecon {version('pirecon')}, checkpoint {Path(checkpoint).name}",
-        f"Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}",
         f"Threads: {torch.get_num_threads()} (torch), {numba.config.NUMBA_NUM_THREADS} (numba)",
         f"Load before the first task (1 min average): {os.getloadavg()[0]:.1f}; priority: {_priority()}",
         f"Python {platform.python_version()}, {packages}{peers}",
@@ -38,12 +39,6 @@ def _priority() -> str:
     real_time = hasattr(os, "SCHED_RR") and os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
     return "real time" if real_time else "as other programs"
 
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def row(timing: Timing) -> tuple[str, ...]:
