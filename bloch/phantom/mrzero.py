@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import torch
 from torch import Tensor
@@ -178,6 +177,8 @@ def _load(folder: _Folder, reference: str) -> tuple[Tensor, tuple[float, float, 
     path, index = folder.path / match["file"], int(match["index"] or match["old_index"] or 0)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing, to which the phantom refers as {reference!r}.")
+    import nibabel as nib  # slow to import, and only needed here
+
     image = nib.as_closest_canonical(nib.load(path))  # indices grow towards R, A, S
     data = np.asarray(image.dataobj)
     data = data.reshape(*data.shape, *([1] * (4 - data.ndim)))

@@ -83,10 +83,11 @@ def sequence_for(protocol: Protocol, encoding: Encoding, scanner: Scanner, *, pl
         )
     if playing.n_dummies is None:
         playing = replace(playing, n_dummies=standard_dummies(protocol))
-    readings = _readings(encoding, scanner, playing)
-    if readings is not None and protocol.name in ("multi_echo_gradient_echo", "mprage", "echo_planar"):
+    own = protocol.name in ("multi_echo_gradient_echo", "mprage", "echo_planar")
+    if own and playing.trajectory is not TrajectoryChoice.cartesian:
         name = protocol.name.replace("_", " ")
-        raise ValueError(f"a {name} has a trajectory of its own; leave out {playing.trajectory}")
+        raise ValueError(f"{name} has a trajectory of its own; leave out {playing.trajectory}")
+    readings = _readings(encoding, scanner, playing)
     is_spin_echo = protocol.name in ("spin_echo", "turbo_spin_echo", "inversion_recovery")
     build = _spin_echoes if is_spin_echo else _gradient_echoes
     sequence = build(protocol, encoding, scanner, playing, readings)
@@ -122,6 +123,24 @@ def _echo_planar(p: Protocol, encoding: Encoding, scanner: Scanner, playing: Pla
     raise refusal
 
 
+def _mprage(p: Protocol, encoding: Encoding, scanner: Scanner, *, n_dummies: int) -> Sequence:
+    """One train for each partition, or the fewest whose middle the inversion time reaches."""
+    if p.inversion_time is None or p.echo_spacing is None:
+        raise ValueError(f"the protocol of an MPRAGE has to say its inversion time and echo spacing, but is {p}")
+    n_lines = encoding.matrix[1]
+    refusal = ValueError("no line to image")
+    for n_trains in (1, 2, 4, 8, 16):
+        try:
+            return mprage(
+                encoding, scanner, inversion_time=p.inversion_time, repetition_time=p.repetition_time,
+                echo_spacing=p.echo_spacing, flip_angle=p.flip_angle, echo_time=p.echo_time,
+                train_length=math.ceil(n_lines / n_trains), n_dummies=n_dummies,
+            )  # fmt: skip
+        except ValueError as error:
+            refusal = error
+    raise refusal
+
+
 def _gradient_echoes(
     p: Protocol, encoding: Encoding, scanner: Scanner, playing: Playing, readings: Readings | None
 ) -> Sequence:
@@ -139,12 +158,7 @@ def _gradient_echoes(
     if p.name == "echo_planar":
         return _echo_planar(p, encoding, scanner, playing)
     if p.name == "mprage":
-        if p.inversion_time is None or p.echo_spacing is None:
-            raise ValueError(f"the protocol of an MPRAGE has to say its inversion time and echo spacing, but is {p}")
-        return mprage(
-            encoding, scanner, inversion_time=p.inversion_time, repetition_time=TR, echo_spacing=p.echo_spacing,
-            flip_angle=angle, echo_time=TE, n_dummies=n,
-        )  # fmt: skip
+        return _mprage(p, encoding, scanner, n_dummies=n)
     if p.name != "spoiled_gradient_echo":
         raise ValueError(f"no builder knows the sequence {p.name!r}")
     return gradient_echo(
