@@ -48,6 +48,10 @@ def _option(text: str, panel: str, *, min: float | None = None, max: float | Non
     return typer.Option(help=text, rich_help_panel=panel, min=min, max=max, callback=finite)
 
 
+def _flag(name: str, text: str, panel: str) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=panel, show_default=False)
+
+
 Milliseconds = float | None
 
 
@@ -82,7 +86,12 @@ def simulate_command(
     ] = None,
     selective: Annotated[bool, _option("Slice-selective pulses; else hard ones, ideal slices.", SEQUENCE)] = True,
     ideal_spoiling: Annotated[
-        bool, _option("No transverse magnetisation outlives a repetition; else only what spoilers dephase.", SEQUENCE)
+        bool,
+        typer.Option(
+            "--ideal-spoiling/--real-spoiling",
+            help="No transverse magnetisation outlives a repetition; else only what spoilers dephase.",
+            rich_help_panel=SEQUENCE,
+        ),
     ] = True,
     seq: Annotated[Path | None, _option("Play this Pulseq file instead.", SEQUENCE)] = None,
     matrix: Annotated[
@@ -100,16 +109,22 @@ def simulate_command(
     acceleration_z: Annotated[int, _option("Undersampling of a slab's partitions.", SAMPLING, min=1)] = 1,
     pattern: Annotated[PatternChoice, _option("Of the undersampling.", SAMPLING)] = PatternChoice.equispaced,
     calibration: Annotated[int, _option("Central lines for coil calibration.", SAMPLING, min=0)] = 24,
-    separate_calibration: Annotated[bool, _option("Calibrate in a scan of its own.", SAMPLING)] = False,
+    separate_calibration: Annotated[
+        bool, _flag("--separate-calibration", "Calibrate in a scan of its own.", SAMPLING)
+    ] = False,
     partial_fourier: Annotated[float, _option("Measured part of phase encoding, above 0.5.", SAMPLING)] = 1.0,
     oversampling: Annotated[int, _option("Of the readout.", SAMPLING, min=1)] = 2,
     averages: Annotated[int, _option("Repeats of each line.", SAMPLING, min=1)] = 1,
-    alternating_readout: Annotated[bool, _option("Read every second line backwards.", SAMPLING)] = False,
+    alternating_readout: Annotated[
+        bool, _flag("--alternating-readout", "Read every second line backwards.", SAMPLING)
+    ] = False,
     coils: Annotated[int, _option("Receive loops; 1 is a volume coil.", SCANNER, min=1, max=1024)] = 8,
     coil: Annotated[CoilChoice, _option("Kind of coil.", SCANNER)] = CoilChoice.loops,
-    vertical_field: Annotated[bool, _option("Permanent magnet, B0 from front to back.", SCANNER)] = False,
+    vertical_field: Annotated[
+        bool, _flag("--vertical-field", "Permanent magnet, B0 from front to back.", SCANNER)
+    ] = False,
     inhomogeneity: Annotated[float, _option("Of the magnet, ppm peak to peak in 20 cm.", SCANNER, min=0)] = 0.0,
-    susceptibility: Annotated[bool, _option("Tissues distort the field.", SCANNER)] = False,
+    susceptibility: Annotated[bool, _flag("--susceptibility", "Tissues distort the field.", SCANNER)] = False,
     lesion: Annotated[Lesion | None, _option("In the brain; drawn at random if not given.", SCANNER)] = None,
     snr: Annotated[float | None, _option("Of a voxel; from physics at this field if not given.", NOISE)] = None,
     noise: Annotated[bool, _option("Thermal noise in the data.", NOISE)] = True,

@@ -115,7 +115,7 @@ def test_a_written_sequence_gives_the_same_data(scan: Scan, tmp_path: Path) -> N
         write_pulseq(tmp_path / "tse.seq", sequence, scanner)
     common = (*SMALL, "--no-noise", "--isochromats", "9")
     read = acquisitions(scan(*common, "--seq", tmp_path / "tse.seq"))[1]
-    built = acquisitions(scan(*common, "--no-ideal-spoiling"))[1]
+    built = acquisitions(scan(*common, "--real-spoiling"))[1]
     a, b = (np.stack([x.data for x in found]) for found in (read, built))
     assert [x.idx.kspace_encode_step_1 for x in read] == [x.idx.kspace_encode_step_1 for x in built]
     assert np.linalg.norm(a - b) < 0.01 * np.linalg.norm(b)
