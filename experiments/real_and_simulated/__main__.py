@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -46,7 +47,8 @@ def _scans(folder: Path, seed: int, console: Console) -> dict[str, Simulated]:
             if not files[contrast.name].exists():
                 console.print(f"head {seed}: {contrast.title}")
                 scan = scan_head(head, contrast, folder, seed=seed)
-                np.savez(files[contrast.name], image=scan.image, **scan.masks)
+                arrays: dict[str, Any] = {"image": scan.image, **scan.masks}
+                np.savez(files[contrast.name], **arrays)
     found = {}
     for name, path in files.items():
         with np.load(path) as arrays:

@@ -45,8 +45,8 @@ def page(simulated: Scans, prose: str) -> str:
         "![real and simulated](../../docs/figures/real_and_simulated.png)",
         "",
         "Left: two patients of Liu et al., Nat Commun 12:7238 (2021), from their raw data. Right: two random heads of "
-        "bloch, played to isochromats, noise from first principles. Both by `pirecon` (adjoint), in radiological convention; "
-        "every panel has its own window, from 0 to its 99th percentile. SNR is the median over the head "
+        "bloch, played to isochromats, noise from first principles. Both by `pirecon` (adjoint), in radiological "
+        "convention; every panel has its own window, from 0 to its 99th percentile. SNR is the median over the head "
         f"({N_PARTITIONS} partitions assumed for the simulation).",
         "",
         *_protocols(),
@@ -70,8 +70,8 @@ def _protocols() -> list[str]:
         *rows,
         "",
         "Times, flip angle, bandwidths and the number of partitions are recalled from the paper and were not "
-        "confirmed: its abstract was found, its methods were not. The length of the FLAIR's train is our choice (TE in its "
-        "middle). The matrices are those of the real files.",
+        "confirmed: its abstract was found, its methods were not. The length of the FLAIR's train is our choice "
+        "(TE in its middle). The matrices are those of the real files.",
         "",
     ]
 

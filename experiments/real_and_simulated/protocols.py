@@ -18,6 +18,13 @@ TOWARDS_PATIENT = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]
 
 FIELD_OF_VIEW = 0.25
 THICKNESS = 0.01
+MAX_GRADIENT = 4e-3
+"""The weakest gradients, in whole mT/m, whose lobes fit into the echo times and spacings, T/m.
+
+Those of the real scanner are not known here. The stronger and shorter the lobes, the larger the concomitant fields
+(they grow as G²/B0): with 25 mT/m they spoil the echo trains.
+"""
+
 N_SAMPLES = 128
 N_PARTITIONS = 32
 """Of the 3D scans from which the published slices come (recalled, not confirmed)."""
@@ -62,7 +69,7 @@ CONTRASTS = (
 
 def scanner() -> Scanner:
     """A permanent magnet with its poles above and below the patient, and a solenoid round the head."""
-    return Scanner(B0, solenoid(B0_direction=FRONT_TO_BACK), FRONT_TO_BACK)
+    return Scanner(B0, solenoid(B0_direction=FRONT_TO_BACK), FRONT_TO_BACK, max_gradient=MAX_GRADIENT)
 
 
 def encoding(contrast: Contrast, height: float) -> Encoding:

@@ -50,7 +50,9 @@ class Simulated:
 
 def random_head(seed: int) -> Phantom:
     """A random head on the finer grid of the fast spin echoes."""
-    return phantom_for(PhantomChoice.brain, encoding(CONTRASTS[1], HEIGHT), B0=B0, seed=seed)
+    head = phantom_for(PhantomChoice.brain, encoding(CONTRASTS[1], HEIGHT), B0=B0, seed=seed)
+    assert isinstance(head, Phantom)  # brains are made of tissues, not of maps
+    return head
 
 
 def scan_head(head: Phantom, contrast: Contrast, folder: Path, *, seed: int) -> Simulated:
