@@ -37,7 +37,9 @@ def draw(simulated: dict[str, list[Simulated]], path: Path) -> None:
     n_heads = len(simulated[CONTRASTS[0].name])
     n_columns = len(SHOWN) + n_heads
     with plt.rc_context({"font.size": 9, "font.family": "sans-serif"}):
-        figure, axes = plt.subplots(len(CONTRASTS), n_columns, figsize=(1.75 * n_columns + 0.3, 7.15), facecolor="white")
+        figure, axes = plt.subplots(
+            len(CONTRASTS), n_columns, figsize=(1.75 * n_columns + 0.3, 7.15), facecolor="white"
+        )
         for row, contrast in zip(axes, CONTRASTS, strict=True):
             panels = [(real_image(p, contrast.name)[s], real_noise(p, contrast.name).head) for p, s in SHOWN]
             panels += [(s.image, simulated_noise(s).head) for s in simulated[contrast.name]]
@@ -72,7 +74,10 @@ def _panel(ax: Axes, image: np.ndarray, label: str) -> None:
 
 def _headings(figure: Figure, top: np.ndarray, *, n_real: int) -> None:
     """What is real and what is simulated, over a line that spans their columns."""
-    for group, text in ((top[:n_real], "measured at 0.055 T (Liu et al. 2021)"), (top[n_real:], "simulated by bloch at 0.055 T")):
+    for group, text in (
+        (top[:n_real], "measured at 0.055 T (Liu et al. 2021)"),
+        (top[n_real:], "simulated by bloch at 0.055 T"),
+    ):
         left, right = group[0].get_position().x0, group[-1].get_position().x1
         figure.text((left + right) / 2, 0.975, text, ha="center", va="center", fontsize=10, weight="bold")
         figure.add_artist(Line2D((left + 0.01, right - 0.01), (0.955, 0.955), color="0.3", linewidth=0.8))
