@@ -123,6 +123,7 @@ def simulate_command(
     vertical_field: Annotated[
         bool, _flag("--vertical-field", "Permanent magnet, B0 from front to back.", SCANNER)
     ] = False,
+    max_gradient: Annotated[float, _option("Strongest gradient, mT/m.", SCANNER, min=0.1)] = 25.0,
     inhomogeneity: Annotated[float, _option("Of the magnet, ppm peak to peak in 20 cm.", SCANNER, min=0)] = 0.0,
     susceptibility: Annotated[bool, _flag("--susceptibility", "Tissues distort the field.", SCANNER)] = False,
     lesion: Annotated[Lesion | None, _option("In the brain; drawn at random if not given.", SCANNER)] = None,
@@ -154,7 +155,9 @@ def simulate_command(
     with notes(console):
         B0_direction = (0.0, 1.0, 0.0) if vertical_field else (0.0, 0.0, 1.0)
         n_coils = coils if coil in (CoilChoice.loops, CoilChoice.helmet) else 1
-        scanner = Scanner(field, coils_for(coil, n_coils, B0_direction), B0_direction)
+        scanner = Scanner(
+            field, coils_for(coil, n_coils, B0_direction), B0_direction, max_gradient=max_gradient * 1e-3
+        )
         tilts = three_numbers(tilt, "--tilt")
         where = SliceRequest(voxel_counts(matrix), slices, field_of_view * 1e-3, thickness * 1e-3, tilts)
         lines = SamplingRequest(
