@@ -56,7 +56,8 @@ class Conditions:
 
     def __post_init__(self) -> None:
         if self.snr is not None and not (self.noise and 0 < self.snr < math.inf):
-            raise ValueError(f"the SNR must be a number above 0 and needs noise, but is {self.snr}, noise {self.noise}")
+            asked = f"{self.snr}" if self.noise else f"{self.snr} without noise"
+            raise ValueError(f"the SNR must be a number above 0 in a scan with noise, but {asked} was asked for")
 
 
 def simulate(

@@ -60,7 +60,7 @@ def read_pulseq(path: str | Path, *, B0: float | None = None, rf_step: float = 1
             raise
         except Exception as error:  # pypulseq meets a broken file with whatever its parser stumbles over
             raise ValueError(
-                f"{path} is not a whole Pulseq file: {type(error).__name__}: {error}. It may be cut off or edited by "
+                f"{path} is not a whole Pulseq file: its sections cannot be read. It may be cut off or edited by "
                 "hand, or use an extension that is not supported (supported: TRIGGERS, LABELSET, LABELINC, DELAYS); "
                 "write it again"
             ) from error.with_traceback(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,8 @@ def read_sequence(path: Path, scanner: Scanner, *, encoding: Encoding) -> Sequen
     Warns:
         UserWarning: the file says nothing of its encoding.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; give the Pulseq file (.seq) that is to be played")
     read = read_pulseq(path, B0=scanner.B0)
     readouts = [b.readout for b in read.blocks if b.readout is not None]
     if not readouts:
@@ -39,18 +42,36 @@ def read_sequence(path: Path, scanner: Scanner, *, encoding: Encoding) -> Sequen
     protocol = read.protocol or _protocol(read)
     if read.encoding is not None and all(r.label is not None for r in readouts):
         return replace(read, protocol=protocol)
+    field_of_view = _field_of_view(path)
+    said = "--field-of-view and --thickness" if field_of_view is None else "the file"
     warnings.warn(
-        f"{path} does not say how k-space is encoded; its trajectory goes into the raw file, with the matrix and the "
-        "field of view of --matrix, --field-of-view and --thickness",
+        f"{path} does not say how k-space is encoded; its trajectory goes into the raw file, with the matrix of "
+        f"--matrix and the field of view of {said}",
         stacklevel=2,
     )
-    encoding = replace(encoding, trajectory="other", sample_time=readouts[0].dwell, oversampling=1)
+    encoding = replace(
+        encoding,
+        field_of_view=field_of_view or encoding.field_of_view,
+        trajectory="other",
+        sample_time=readouts[0].dwell,
+        oversampling=1,
+    )
     numbered = iter(range(len(readouts)))
     blocks = tuple(
         b if b.readout is None else replace(b, readout=replace(b.readout, label=Line(0, next(numbered), 0)))
         for b in read.blocks
     )
     return Sequence(blocks, protocol, encoding)
+
+
+def _field_of_view(path: Path) -> tuple[float, float, float] | None:
+    """The definition ``FOV`` of a Pulseq file (x y z, m), as z, y, x; None where it is missing or no such triple."""
+    found = re.search(r"^FOV\s+(\S+)\s+(\S+)\s+(\S+)\s*$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    try:
+        x, y, z = (float(edge) for edge in found.groups()) if found else (0.0, 0.0, 0.0)
+    except ValueError:
+        return None
+    return (z, y, x) if min(x, y, z) > 0 and max(x, y, z) < 2 else None
 
 
 def _protocol(sequence: Sequence) -> Protocol:

@@ -155,6 +155,16 @@ def test_a_foreign_sequence_is_measured_along_its_own_trajectory(
     assert likeness(image, truth(scan(*SQUARE, "--sequence", "gre"), "proton_density")[0, 0]) > 0.9
 
 
+def test_the_field_of_view_of_a_foreign_sequence_is_kept(scan: Scan, tmp_path: Path) -> None:
+    path = tmp_path / "foreign.seq"
+    foreign_gradient_echo(path, 12, 0.2)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[DEFINITIONS]\n", "[DEFINITIONS]\nFOV 0.2 0.22 0.006\n", 1), encoding="utf-8")
+    raw = scan("--seq", path, "--phantom", "asymmetric", "--matrix", "1,12,12", "--coils", "2")
+    space = acquisitions(raw)[0].encoding[0].reconSpace.fieldOfView_mm
+    assert (space.x, space.y, space.z) == pytest.approx((200, 220, 6))
+
+
 @pytest.fixture(scope="module")
 def bloch_command() -> Bloch:
     """Exit code of ``bloch *arguments``."""
