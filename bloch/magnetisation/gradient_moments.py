@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from bloch.sequence.events import Gradient
 from bloch.tissue import GYROMAGNETIC_RATIO
@@ -68,3 +70,19 @@ def mean_products(gradients: Sequence[Gradient | None], times: np.ndarray) -> np
 def _values(gradients: Sequence[Gradient | None], times: np.ndarray) -> list[np.ndarray]:
     silent = np.zeros(len(times))
     return [silent if g is None else np.interp(times, g.times, g.amplitudes, left=0.0, right=0.0) for g in gradients]
+
+
+def turned_products(products: Tensor, axes: Tensor) -> Tensor:
+    """Moments of G_i G_j along other axes: A Q Aᵀ.
+
+    Args:
+        products: ``(step, 6)``, order of ``PAIRS``.
+        axes: A, whose rows are the new axes in the old ones, ``(3, 3)`` or ``(step, 3, 3)``.
+
+    Returns:
+        ``(step, 6)``, order of ``PAIRS``.
+    """
+    xx, yy, zz, xy, xz, yz = products.unbind(-1)
+    Q = torch.stack([torch.stack(row, -1) for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))], -2)
+    Q = axes @ Q @ axes.mT
+    return torch.stack([Q[:, i, j] for i, j in PAIRS], dim=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
+from bloch.magnetisation.gradient_moments import turned_products
 from bloch.magnetisation.timeline import Timeline
 from bloch.phantom import RespiratoryMotion, RigidMotion
 
@@ -33,14 +33,6 @@ def moved(timeline: Timeline, motion: RigidMotion | RespiratoryMotion) -> Timeli
         return replace(timeline, breathing=timeline.moment * amplitude.unsqueeze(1))
     R, d = (v.to(timeline.moment) for v in motion.at(middle))
     turned = torch.einsum("sji,sj->si", R, timeline.moment)
-    products = None if timeline.products is None else _turn_products(timeline.products, R)
+    products = None if timeline.products is None else turned_products(timeline.products, R.mT)
     cycles = timeline.cycles + (timeline.moment * d).sum(1)
     return replace(timeline, moment=turned, products=products, cycles=cycles)
-
-
-def _turn_products(products: Tensor, R: Tensor) -> Tensor:
-    """Rᵀ Q R of every step."""
-    xx, yy, zz, xy, xz, yz = products.unbind(-1)
-    Q = torch.stack([torch.stack(row, -1) for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))], -2)
-    Q = R.mT @ Q @ R
-    return torch.stack([Q[:, i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))], dim=1)

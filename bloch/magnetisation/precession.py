@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bloch.magnetisation.gradient_moments import turned_products
 from bloch.magnetisation.spins import Spins
 from bloch.magnetisation.timeline import Timeline
 from bloch.receiver.coil_array import Vector, transverse_axes
@@ -93,7 +94,5 @@ def _magnet_axes(B0_direction: Vector, like: Tensor) -> Tensor:
 
 def _concomitant_moments(products: Tensor, axes: Tensor) -> Tensor:
     """γ/2π ∫ of G_x² + G_y², G_z², G_x G_z, G_y G_z along the magnet's axes, ``(step, 4)``."""
-    xx, yy, zz, xy, xz, yz = products.unbind(-1)
-    rows = [torch.stack(row, -1) for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))]
-    Q = axes @ torch.stack(rows, -2) @ axes.T
-    return torch.stack((Q[:, 0, 0] + Q[:, 1, 1], Q[:, 2, 2], Q[:, 0, 2], Q[:, 1, 2]), dim=1)
+    xx, yy, zz, _, xz, yz = turned_products(products, axes).unbind(-1)
+    return torch.stack((xx + yy, zz, xz, yz), dim=1)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bloch.magnetisation.gradient_moments import mean_products, moments
+from bloch.magnetisation.gradient_moments import mean_products, moments, turned_products
 from bloch.sequence.events import Block, Readout, RFPulse
 from bloch.sequence.sequence import Sequence
 
@@ -113,7 +113,8 @@ def timeline(sequence: Sequence, *, concomitant: bool = False) -> Timeline:
     as_tensor = torch.from_numpy
     products = None
     if concomitant:
-        products = as_tensor(_rotate_products(np.concatenate([part.products for part in parts]), turn))
+        logical = as_tensor(np.concatenate([part.products for part in parts]))
+        products = turned_products(logical, as_tensor(np.ascontiguousarray(turn.T)))
     return Timeline(
         duration=as_tensor(np.concatenate([part.duration for part in parts])),
         rf=as_tensor(np.concatenate([part.rf for part in parts]) * turns),
@@ -198,11 +199,3 @@ def _receiver_phase(readouts: list[Readout]) -> np.ndarray:
         for r in readouts
     ]
     return np.concatenate(phases) if phases else np.zeros(0)
-
-
-def _rotate_products(products: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """Moments of G_i G_j from logical to patient axes: Rᵀ Q R."""
-    xx, yy, zz, xy, xz, yz = products.T
-    Q = np.stack([np.stack([xx, xy, xz], -1), np.stack([xy, yy, yz], -1), np.stack([xz, yz, zz], -1)], -2)
-    Q = turn.T @ Q @ turn
-    return np.stack([Q[:, i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))], -1)
