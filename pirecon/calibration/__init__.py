@@ -3,12 +3,14 @@
 from pirecon.calibration.channels import mix_kspace_channels
 from pirecon.calibration.coil_compression import compress_coils, compression_matrix
 from pirecon.calibration.espirit import Espirit, espirit
+from pirecon.calibration.field_map import FieldMap
 from pirecon.calibration.noise_covariance import NoiseCovariance, covariance_from_kspace, covariance_from_noise_scan
 from pirecon.calibration.prewhitening import prewhiten
 from pirecon.calibration.sensitivity_maps import SensitivityMaps, estimate_sensitivity_maps
 
 __all__ = [
     "Espirit",
+    "FieldMap",
     "NoiseCovariance",
     "SensitivityMaps",
     "compress_coils",

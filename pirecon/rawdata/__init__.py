@@ -8,15 +8,21 @@ from pirecon.rawdata.mrd import read_mrd
 from pirecon.rawdata.noise_scan import noise_dwell_time_ratio, noise_samples
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.sort import calibration_kspace, sort_kspace
+from pirecon.rawdata.timing import LineTiming, line_timing
+from pirecon.rawdata.trajectory import NonCartesianKSpace, Trajectory
 
 __all__ = [
     "Finding",
     "Geometry",
     "KSpace",
+    "LineTiming",
+    "NonCartesianKSpace",
     "RawData",
     "RawDataError",
+    "Trajectory",
     "audit",
     "calibration_kspace",
+    "line_timing",
     "noise_dwell_time_ratio",
     "noise_samples",
     "read_mrd",

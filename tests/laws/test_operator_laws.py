@@ -17,7 +17,16 @@ from pirecon.algebra import linear_operator
 from pirecon.algebra.finite_difference import FiniteDifference
 from pirecon.algebra.linear_operator import Composition, LinearOperator
 from pirecon.algebra.wavelet import Wavelet
-from pirecon.encoding import CartesianSense, CoilSensitivity, Fourier, Resolution, Sampling
+from pirecon.encoding import (
+    CartesianSense,
+    CoilSensitivity,
+    Evolution,
+    Evolving,
+    Fourier,
+    Resolution,
+    Sampling,
+    Subspace,
+)
 
 GRIDS = [(1, 7, 6), (5, 4, 9), (1, 11, 18)]  # (z, y, x)
 N_COILS = 3
@@ -42,6 +51,10 @@ def cartesian_sense(grid: tuple[int, ...], acquired: tuple[int, ...]) -> Cartesi
     return CartesianSense(random_complex(N_COILS, *grid, seed=2), random_weights(1, *acquired))
 
 
+def evolution(grid: tuple[int, ...], samples: tuple[int, ...], n: int = 3) -> Evolution:
+    return Evolution(random_complex(n, *samples, seed=5), random_complex(n, *grid, seed=6), 0.0, "random")
+
+
 # Every public subclass of LinearOperator: name → cases, each a function of the grid (z, y, x).
 TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperator]]] = {
     CartesianSense: [
@@ -54,6 +67,10 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
         lambda grid: Fourier((N_COILS, *grid)) @ CoilSensitivity(random_complex(N_COILS, *grid, seed=3)),
         lambda grid: FiniteDifference(grid) @ Wavelet(grid, dtype=torch.float64).H @ Wavelet(grid, dtype=torch.float64),
     ],
+    Evolving: [
+        lambda grid: Evolving(cartesian_sense(finer(grid), grid), evolution(finer(grid), grid)),
+        lambda grid: Evolving(cartesian_sense(grid, grid), evolution((1, 1, 1), (1, grid[1], 1), n=1)),
+    ],
     FiniteDifference: [FiniteDifference],
     Fourier: [lambda grid: Fourier(grid), lambda grid: Fourier((N_COILS, *grid))],
     Resolution: [
@@ -64,6 +81,7 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
         lambda grid: Sampling(random_weights(1, *grid), N_COILS),
         lambda grid: Sampling(random_weights(N_COILS, *grid), N_COILS),
     ],
+    Subspace: [lambda grid: Subspace(cartesian_sense(finer(grid), grid), random_complex(2, 1, *grid[1:], seed=7))],
     Wavelet: [
         lambda grid: Wavelet(grid, dtype=torch.float64),
         lambda grid: Wavelet(grid, dtype=torch.float64).shifted((1, 3, 2)),
