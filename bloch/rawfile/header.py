@@ -123,7 +123,7 @@ def _sequence_parameters(scan: RawScan) -> xsd.sequenceParametersType:
     }
     return xsd.sequenceParametersType(
         TR=[p.repetition_time * 1e3],
-        TE=[p.echo_time * 1e3] if p.echo_time > 0 else [],
+        TE=[time * 1e3 for time in p.echo_times or (p.echo_time,) if time > 0],
         TI=[] if p.inversion_time is None else [p.inversion_time * 1e3],
         flipAngle_deg=[math.degrees(p.flip_angle)],
         sequence_type=names.get(p.name, p.name),

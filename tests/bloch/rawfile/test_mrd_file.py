@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -116,6 +117,13 @@ def test_header_describes_the_scan(embedded: RawScan, tmp_path: Path) -> None:
     parameters = header.sequenceParameters
     assert (parameters.TR, parameters.TE, parameters.echo_spacing) == ([3000], [80], [10])
     assert parameters.flipAngle_deg == [90]
+
+
+def test_header_holds_the_echo_time_of_every_contrast(embedded: RawScan, tmp_path: Path) -> None:
+    protocol = Protocol("multi_echo_gradient_echo", 0.007, 0.06, echo_times=(0.007, 0.021, 0.035))
+    write_mrd(tmp_path / "raw.h5", replace(embedded, protocol=protocol))
+    header, _ = read(tmp_path / "raw.h5")
+    assert header.sequenceParameters.TE == pytest.approx([7, 21, 35])
 
 
 def test_separate_calibration_comes_first_and_is_no_image(
