@@ -20,6 +20,7 @@ from pirecon.rawdata.finding import RawDataError
 from pirecon.rawdata.grid import choose_grid
 from pirecon.rawdata.gyromagnetic_ratio import GYROMAGNETIC_RATIO
 from pirecon.rawdata.header import parse_header
+from pirecon.rawdata.non_cartesian import is_cartesian
 from pirecon.rawdata.raw_data import Physics, RawData
 from pirecon.rawdata.raw_file import check_expansion, open_hdf5
 from pirecon.rawdata.readout import silent_lines
@@ -45,10 +46,12 @@ def read_mrd(path: str | PathLike[str], *, encoding: int = 0, dataset: str | Non
     with open_hdf5(path) as file:
         if dataset is None and is_fastmri(file):
             xml, readouts, samples, n_phase_encodes = read_fastmri(file, path)
+            trajectories = None
         else:
             group = _find_group(file, dataset, path)
             xml = group["xml"][0] if group["xml"].shape else group["xml"][()]
             readouts, samples = _read_acquisitions(group["data"], path)
+            trajectories = _read_trajectories(group["data"], readouts)
             n_phase_encodes = None
     header, findings = parse_header(xml, path)
     space, contradictions = choose_encoding(header, encoding, path)
@@ -67,10 +70,12 @@ def read_mrd(path: str | PathLike[str], *, encoding: int = 0, dataset: str | Non
         streams=split_streams(readouts, encoding),
         physics=_physics(header),
         findings=tuple(findings),
+        trajectories=trajectories,
     )
     _check_lines(raw)
     _check_finite(raw)
-    choose_grid(raw)  # a grid that does not fit into memory is refused here, before anything is computed
+    if is_cartesian(raw):
+        choose_grid(raw)  # a grid that does not fit into memory is refused here, before anything is computed
     return raw
 
 
@@ -127,6 +132,13 @@ def _read_acquisitions(table: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
     return heads, floats.view(np.complex64)
 
 
+def _read_trajectories(table: Any, readouts: np.ndarray) -> np.ndarray | None:
+    if "traj" not in table.dtype.names or not readouts["trajectory_dimensions"].any():
+        return None
+    trajectories: np.ndarray = table.fields("traj")[...]
+    return trajectories
+
+
 def _check_lengths(heads: np.ndarray, expected: np.ndarray, held: np.ndarray, path: Path) -> None:
     wrong = np.flatnonzero(held != expected)
     if len(wrong):
@@ -181,11 +193,6 @@ def _check_lines(raw: RawData) -> None:
         raise RawDataError(
             f"{raw.path}: all samples of all {len(lines)} imaging readouts are zero. The receiver was probably not "
             "connected, or the data were never written; repeat the scan or the conversion."
-        )
-    if raw.encoding.trajectory in ("radial", "goldenangle", "spiral"):
-        raise RawDataError(
-            f"{raw.path}: the trajectory is {raw.encoding.trajectory}, and only Cartesian k-space can be sorted. Use a "
-            "Cartesian scan; if the scan is Cartesian, correct <trajectory> in the header."
         )
 
 

@@ -72,6 +72,8 @@ class RawData:
         streams: the readouts by purpose.
         physics: field, frequency and times; the properties below give them one by one.
         findings: what was repaired while reading; :func:`pirecon.rawdata.audit.audit` adds what the data tell.
+        trajectories: of every readout, as stored: objects ``(n_readouts,)``, each float32 ``(sample · axes,)``; None
+            where the file has none.
     """
 
     path: Path
@@ -83,6 +85,7 @@ class RawData:
     streams: Streams
     physics: Physics
     findings: tuple[Finding, ...] = ()
+    trajectories: np.ndarray | None = None
 
     @property
     def imaging_lines(self) -> np.ndarray:

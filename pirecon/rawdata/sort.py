@@ -9,6 +9,7 @@ from torch import Tensor
 from pirecon.rawdata.finding import RawDataError
 from pirecon.rawdata.grid import BATCH_AXES, Grid, choose_grid
 from pirecon.rawdata.kspace import KSpace
+from pirecon.rawdata.non_cartesian import is_cartesian
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.readout import kept_points, readout_kinds, silent_lines, to_lines
 
@@ -35,6 +36,11 @@ def sort_kspace(raw: RawData, *, average: int | None = None, device: torch.devic
     Raises:
         RawDataError: nothing to sort, or a header that claims far more than was measured.
     """
+    if not is_cartesian(raw):
+        raise RawDataError(
+            f"{raw.path}: the trajectory is {raw.encoding.trajectory}, and only Cartesian k-space can be sorted onto a "
+            "grid; sort_readouts takes this file. If the scan is Cartesian, correct <trajectory> in the header."
+        )
     lines = raw.imaging_lines
     if average is not None:
         lines = lines[raw.readouts["idx"]["average"][lines] == average]
