@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pirecon.calibration.channels import mix_kspace_channels
+from pirecon.calibration.channels import AnyKSpace, mix_kspace_channels, n_sample_axes
 from pirecon.rawdata.kspace import KSpace
+from pirecon.rawdata.trajectory import NonCartesianKSpace
 
 
-def compression_matrix(kspace: KSpace, n_coils: int) -> Tensor:
+def compression_matrix(kspace: KSpace | NonCartesianKSpace, n_coils: int) -> Tensor:
     """The n leading eigenvectors of Σ_k y yᴴ over all measured samples, as rows.
 
     The rows are orthonormal, so white noise stays white.
@@ -28,7 +29,7 @@ def compression_matrix(kspace: KSpace, n_coils: int) -> Tensor:
     """
     if n_coils < 1:
         raise ValueError(f"cannot compress to {n_coils} virtual coils: ask for at least 1")
-    samples = (kspace.weights * kspace.data).movedim(-4, 0).flatten(1)
+    samples = (kspace.weights * kspace.data).movedim(-1 - n_sample_axes(kspace), 0).flatten(1)
     scale = samples.abs().max().clamp(min=torch.finfo(samples.real.dtype).tiny)
     samples = samples / scale
     covariance = (samples @ samples.mH).to(torch.complex128)
@@ -36,7 +37,7 @@ def compression_matrix(kspace: KSpace, n_coils: int) -> Tensor:
     return vectors[:, :n_coils].mH.to(kspace.data.dtype)
 
 
-def compress_coils(kspace: KSpace, n_coils: int) -> KSpace:
+def compress_coils(kspace: AnyKSpace, n_coils: int) -> AnyKSpace:
     """Combine the channels to ``n_coils`` virtual coils; see :func:`compression_matrix`.
 
     Separate calibration data need the same matrix: compute it once and use

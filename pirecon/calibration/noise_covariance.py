@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pirecon.algebra.fft import centred_ifft
 from pirecon.rawdata.kspace import KSpace
+from pirecon.rawdata.trajectory import NonCartesianKSpace
 
 SPECTRUM_LENGTH = 64  # samples a segment of the noise spectrum
 AIR_LEVEL = 2.5  # power, over that of the quietest tenth of the columns, up to which a column counts as air
@@ -118,7 +119,47 @@ def covariance_from_kspace(kspace: KSpace) -> NoiseCovariance:
     Source: Tyler D. E., Ann Statist 15:234 (1987), for the correlation; the mean is over k-space by Parseval's theorem.
     """
     noise, band, n_columns = _air_samples(kspace)  # (sample, coil), (sample,)
-    n_coils = kspace.data.shape[-4]
+    matrix, unevenness = _robust_covariance(noise, band)
+    source = (
+        f"no noise scan: estimated from {noise.shape[0]} samples of the imaging data, the {n_columns} columns along "
+        "the readout with the least signal"
+    )
+    if unevenness > 2:
+        source += (
+            f"; the noise power differs {unevenness:.1f}-fold between outer and inner phase-encode lines, so the data "
+            "were filtered before they were stored, and one level describes their noise only on average"
+        )
+    return NoiseCovariance(matrix * kspace.n_averages, source)
+
+
+def covariance_from_outer_samples(kspace: NonCartesianKSpace) -> NoiseCovariance:
+    """Estimate the noise of a non-Cartesian scan without a noise scan from the outermost tenth of its k-space.
+
+    As :func:`covariance_from_kspace`, but signal cannot be told from noise there, so the level is an upper limit.
+
+    Args:
+        kspace: not whitened; ``data`` in any unit.
+
+    Raises:
+        ValueError: too few samples.
+    """
+    measured = (kspace.weights > 0).expand(*kspace.data.shape[:-3], 1, *kspace.data.shape[-2:]).squeeze(-3)
+    radius = kspace.trajectory.k.norm(dim=-1).expand(measured.shape)
+    if not bool(measured.any()):
+        raise ValueError("the noise cannot be estimated: no k-space sample was measured (all weights are zero)")
+    limit = radius[measured].double().quantile(0.9) if int(measured.sum()) < 2**24 else 0.9 * radius[measured].max()
+    noise = kspace.data.movedim(-3, -1)[measured & (radius >= limit)].to(torch.complex128)
+    matrix, _ = _robust_covariance(noise, torch.zeros(noise.shape[0], dtype=torch.int64, device=noise.device))
+    source = (
+        f"no noise scan: estimated from the outermost {noise.shape[0]} samples of k-space, an upper limit, for they "
+        "hold fine detail as well"
+    )
+    return NoiseCovariance(matrix, source)
+
+
+def _robust_covariance(noise: Tensor, band: Tensor) -> tuple[Tensor, float]:
+    """½ E[n nᴴ] of samples ``(sample, coil)``, silent channels zero, and by how much the bands' levels differ."""
+    n_coils = noise.shape[1]
     alive = noise.abs().square().median(dim=0).values > 0
     matrix = torch.zeros(n_coils, n_coils, dtype=torch.complex128, device=noise.device)
     noise = noise[:, alive]
@@ -131,19 +172,10 @@ def covariance_from_kspace(kspace: KSpace) -> NoiseCovariance:
     scale = noise.abs().square().median(dim=0).values.sqrt()
     shape = _correlation(noise / scale)
     power, unevenness = _power(noise / scale, shape, band)
-    block = shape * scale[:, None] * scale[None, :] * (power * kspace.n_averages / 2)
+    block = shape * scale[:, None] * scale[None, :] * (power / 2)
     index = torch.nonzero(alive).squeeze(1)
     matrix[index[:, None], index[None, :]] = block
-    source = (
-        f"no noise scan: estimated from {noise.shape[0]} samples of the imaging data, the {n_columns} columns along "
-        "the readout with the least signal"
-    )
-    if unevenness > 2:
-        source += (
-            f"; the noise power differs {unevenness:.1f}-fold between outer and inner phase-encode lines, so the data "
-            "were filtered before they were stored, and one level describes their noise only on average"
-        )
-    return NoiseCovariance(matrix, source)
+    return matrix, unevenness
 
 
 def _air_samples(kspace: KSpace) -> tuple[Tensor, Tensor, int]:

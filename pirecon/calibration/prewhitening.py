@@ -9,18 +9,21 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from pirecon.calibration.channels import mix_channels, mix_kspace_channels
+from pirecon.calibration.channels import AnyKSpace, mix_channels, mix_kspace_channels
 from pirecon.calibration.noise_covariance import NoiseCovariance
 from pirecon.rawdata.kspace import KSpace
+from pirecon.rawdata.trajectory import NonCartesianKSpace
 
 SMALLEST_OWN_SHARE = 1e-6  # of a channel's noise power that the channels before it do not predict
 
 
 @overload
-def prewhiten(kspace: KSpace, covariance: NoiseCovariance) -> KSpace: ...
+def prewhiten(kspace: AnyKSpace, covariance: NoiseCovariance) -> AnyKSpace: ...
 @overload
 def prewhiten(kspace: Tensor, covariance: NoiseCovariance) -> Tensor: ...
-def prewhiten(kspace: KSpace | Tensor, covariance: NoiseCovariance) -> KSpace | Tensor:
+def prewhiten(
+    kspace: KSpace | NonCartesianKSpace | Tensor, covariance: NoiseCovariance
+) -> KSpace | NonCartesianKSpace | Tensor:
     """√n_averages L⁻¹ y with ½ E[n nᴴ] = L Lᴴ: data in SNR units.
 
     ``KSpace.data`` are means over up to ``n_averages`` measurements, which divides the noise by √n_averages, and the
@@ -43,7 +46,10 @@ def prewhiten(kspace: KSpace | Tensor, covariance: NoiseCovariance) -> KSpace | 
     matrix = whitening_matrix(covariance)
     if isinstance(kspace, Tensor):
         return mix_channels(kspace, matrix)
-    return mix_kspace_channels(kspace, matrix * math.sqrt(kspace.n_averages))
+    matrix = matrix * math.sqrt(kspace.n_averages)
+    if isinstance(kspace, KSpace):
+        return mix_kspace_channels(kspace, matrix)
+    return mix_kspace_channels(kspace, matrix)
 
 
 def whitening_matrix(covariance: NoiseCovariance) -> Tensor:

@@ -14,7 +14,7 @@ import pytest
 
 @dataclass
 class Line:
-    """One readout: complex ``(coil, sample)`` and the header fields that differ from the default."""
+    """One readout: complex ``(coil, sample)``, the header fields that differ from the default, a trajectory."""
 
     data: np.ndarray
     y: int = 0
@@ -23,6 +23,7 @@ class Line:
     flags: tuple[int, ...] = ()
     counters: dict[str, int] = field(default_factory=dict)
     head: dict[str, object] = field(default_factory=dict)
+    trajectory: np.ndarray | None = None
 
 
 def make_header(
@@ -75,7 +76,8 @@ def write_file(path: Path, header: xsd.ismrmrdHeader | str | bytes, lines: Itera
         dataset.write_xml_header(text if isinstance(text, bytes) else text.encode())
         for number, line in enumerate(lines):
             data = np.ascontiguousarray(line.data, dtype=np.complex64)
-            acquisition = ismrmrd.Acquisition.from_array(data)
+            path_of_line = None if line.trajectory is None else np.ascontiguousarray(line.trajectory, np.float32)
+            acquisition = ismrmrd.Acquisition.from_array(data, path_of_line)
             acquisition.scan_counter = number
             acquisition.center_sample = data.shape[1] // 2 if line.centre is None else line.centre
             acquisition.sample_time_us = 10.0

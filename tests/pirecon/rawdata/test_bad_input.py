@@ -139,11 +139,6 @@ def test_nothing_but_zeros(tmp_path):
     refuse(write_file(tmp_path / "scan.h5", make_header((1, 4, 8)), lines_of(np.zeros((2, 1, 4, 8)))), "are zero")
 
 
-def test_radial(tmp_path, complex_normal):
-    header = make_header((1, 4, 8)).toXML().replace("cartesian", "radial")
-    refuse(write_file(tmp_path / "scan.h5", header, lines_of(complex_normal(1, 1, 4, 8))), "radial.*Cartesian")
-
-
 def test_readout_shorter_than_its_header(good):
     with h5py.File(good, "a") as file:
         row = file["dataset/data"][3]
