@@ -35,17 +35,17 @@ def conjugate_gradient(
 
     Source: Hestenes and Stiefel, J Res Natl Bur Stand 49:409 (1952).
     """
-    axes = tuple(range(-n_axes, 0))
 
     def inner(u: Tensor, v: Tensor) -> Tensor:
-        return (u.conj() * v).real.sum(dim=axes, keepdim=True)
+        product = torch.linalg.vecdot(u.flatten(-n_axes), v.flatten(-n_axes)).real
+        return product[(..., *[None] * n_axes)]
 
     tiny = torch.finfo(b.real.dtype).tiny
     if x0 is None:
-        x, residual = torch.zeros_like(b), b
+        x, residual = torch.zeros_like(b), b.clone()
     else:
-        x, residual = x0, b - normal(x0) - regularisation * x0
-    direction, energy_now = residual, inner(residual, residual)
+        x, residual = x0.clone(), b - normal(x0) - regularisation * x0
+    direction, energy_now = residual.clone(), inner(residual, residual)
     stop_at = tolerance**2 * inner(b, b) if tolerance > 0 else None
     for _ in range(n_iterations):
         if stop_at is not None and bool((energy_now <= stop_at).all()):
@@ -54,9 +54,17 @@ def conjugate_gradient(
         curvature = inner(direction, image)
         # A vector that is already solved (zero residual) must stay, not become 0/0.
         step = energy_now / curvature.clamp_min(tiny)
-        x = x + step * direction
-        residual = residual - step * image
+        x = _add_scaled(x, step, direction, recycled=x)
+        residual = _add_scaled(residual, -step, image, recycled=residual)
         energy_next = inner(residual, residual)
-        direction = residual + (energy_next / energy_now.clamp_min(tiny)) * direction
+        direction = _add_scaled(residual, energy_next / energy_now.clamp_min(tiny), direction, recycled=direction)
         energy_now = energy_next
     return x
+
+
+def _add_scaled(u: Tensor, scale: Tensor, v: Tensor, *, recycled: Tensor) -> Tensor:
+    """u + scale · v, in the memory of ``recycled``, which is not needed any more, unless gradients are recorded."""
+    scale = scale.to(v.dtype)
+    recorded = torch.is_grad_enabled() and (u.requires_grad or v.requires_grad or scale.requires_grad)
+    fits = torch.broadcast_shapes(u.shape, v.shape, scale.shape) == recycled.shape
+    return torch.addcmul(u, v, scale, out=None if recorded or not fits else recycled)

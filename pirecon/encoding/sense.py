@@ -8,6 +8,7 @@ from torch import Tensor
 from pirecon.algebra.fft import centring_phase, crop_or_pad_centre
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.encoding.resolution import check_window
+from pirecon.encoding.sense_normal import SenseNormal
 
 AXES = (-3, -2, -1)
 
@@ -15,8 +16,8 @@ AXES = (-3, -2, -1)
 class CartesianSense(LinearOperator):
     """E = W · window · F · S: Sampling @ Resolution @ Fourier @ CoilSensitivity, fused.
 
-    The centring phases of the transform are folded into maps and weights, and the window into the weights of the
-    normal operator, so ``E.N`` costs one pair of plain FFTs and two passes over the coil images.
+    The centring phases of the transform multiply the image and the weights, so no half field of view is ever shifted.
+    ``E.N`` costs one pair of plain FFTs along the axes on which the weights change, the window being part of these.
 
     Args:
         maps: sensitivities, complex ``(*batch, coil, z, y, x)``.
@@ -36,32 +37,23 @@ class CartesianSense(LinearOperator):
         self.maps = maps
         # A transform along an axis of length 1 is the identity.
         self.axes = tuple(axis for axis, n in zip(AXES, grid, strict=True) if n > 1)
-        phase = centring_phase(grid, dtype=maps.dtype, device=maps.device)
-        self._shifted_maps = maps * phase
-        self._shifted_weights = weights * crop_or_pad_centre(phase, acquired)
-        self._density = crop_or_pad_centre(weights, grid).square()
-        self._adjoint_maps = self._shifted_maps.conj().resolve_conj()
+        self._phase = centring_phase(grid, dtype=maps.dtype, device=maps.device)
+        self._shifted_weights = weights * crop_or_pad_centre(self._phase, acquired)
+        self._normal_operator = SenseNormal(maps, crop_or_pad_centre(weights, grid).square())
 
     def _forward(self, x: Tensor) -> Tensor:
-        kspace = self._fft(self._shifted_maps * x.unsqueeze(-4))
+        kspace = self._fft(self.maps * (self._phase * x).unsqueeze(-4))
         return self._shifted_weights * crop_or_pad_centre(kspace, self.codomain_shape[-3:])
 
     def _adjoint(self, y: Tensor) -> Tensor:
         kspace = crop_or_pad_centre(self._shifted_weights.conj() * y, self.domain_shape)
-        return _times(self._ifft(kspace), self._adjoint_maps).sum(dim=-4)
+        return self._phase.conj() * torch.linalg.vecdot(self.maps, self._ifft(kspace), dim=-4)
 
     def _normal(self, x: Tensor) -> Tensor:
-        kspace = _times(self._fft(self._shifted_maps * x.unsqueeze(-4)), self._density)
-        return _times(self._ifft(kspace), self._adjoint_maps).sum(dim=-4)
+        return self._normal_operator(x)
 
     def _fft(self, x: Tensor) -> Tensor:
         return torch.fft.fftn(x, dim=self.axes, norm="ortho") if self.axes else x
 
     def _ifft(self, x: Tensor) -> Tensor:
         return torch.fft.ifftn(x, dim=self.axes, norm="ortho") if self.axes else x
-
-
-def _times(fresh: Tensor, factor: Tensor) -> Tensor:
-    """``fresh * factor``, in the memory of ``fresh``, which nobody else holds, where shapes and gradients allow."""
-    in_place = torch.broadcast_shapes(fresh.shape, factor.shape) == fresh.shape and not factor.requires_grad
-    return fresh.mul_(factor) if in_place else fresh * factor
