@@ -1,5 +1,6 @@
 """The forward operator E: image → k-space, made of parts that compose with ``@``."""
 
+from pirecon.encoding.chemical_shift import ChemicalShift, FatSpectrum, FatWaterEncoding, fat_spectrum_at
 from pirecon.encoding.coil_sensitivity import CoilSensitivity
 from pirecon.encoding.concomitant import concomitant_evolution
 from pirecon.encoding.evolution import Evolution, Evolving, Subspace
@@ -21,9 +22,12 @@ from pirecon.encoding.sense import CartesianSense
 
 __all__ = [
     "CartesianSense",
+    "ChemicalShift",
     "CoilSensitivity",
     "Evolution",
     "Evolving",
+    "FatSpectrum",
+    "FatWaterEncoding",
     "Fourier",
     "MaxwellMoments",
     "Resolution",
@@ -33,6 +37,7 @@ __all__ = [
     "TemporalBasis",
     "cartesian_times",
     "concomitant_evolution",
+    "fat_spectrum_at",
     "moments_of_header",
     "moments_of_sequence",
     "moments_of_trajectory",

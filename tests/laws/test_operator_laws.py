@@ -19,13 +19,16 @@ from pirecon.algebra.linear_operator import Composition, LinearOperator
 from pirecon.algebra.wavelet import Wavelet
 from pirecon.encoding import (
     CartesianSense,
+    ChemicalShift,
     CoilSensitivity,
     Evolution,
     Evolving,
+    FatWaterEncoding,
     Fourier,
     Resolution,
     Sampling,
     Subspace,
+    fat_spectrum_at,
 )
 
 GRIDS = [(1, 7, 6), (5, 4, 9), (1, 11, 18)]  # (z, y, x)
@@ -55,6 +58,21 @@ def evolution(grid: tuple[int, ...], samples: tuple[int, ...], n: int = 3) -> Ev
     return Evolution(random_complex(n, *samples, seed=5), random_complex(n, *grid, seed=6), 0.0, "random")
 
 
+def chemical_shift(grid: tuple[int, ...]) -> ChemicalShift:
+    off_resonance, R2_star = 20 * random_complex(*grid, seed=8).real, 30 * random_complex(*grid, seed=9).real.abs()
+    return ChemicalShift((2e-3, 7e-3, 11e-3), fat_spectrum_at(0.3), off_resonance, R2_star)
+
+
+def fat_water(grid: tuple[int, ...]) -> FatWaterEncoding:
+    acquired, spectrum = grid, fat_spectrum_at(0.3, relaxation_difference=-5.0)
+    encodings = [
+        CartesianSense(random_complex(N_COILS, *finer(grid), seed=2), random_weights(1, *acquired, seed=echo))
+        for echo in range(3)
+    ]
+    times = 2e-3 + 1e-4 * torch.arange(3 * acquired[-1], dtype=torch.float64).reshape(3, 1, 1, -1)
+    return FatWaterEncoding(encodings, chemical_shift(finer(grid)), spectrum, times)
+
+
 # Every public subclass of LinearOperator: name → cases, each a function of the grid (z, y, x).
 TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperator]]] = {
     CartesianSense: [
@@ -62,6 +80,7 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
         lambda grid: cartesian_sense(finer(grid), grid),
         lambda grid: CartesianSense(random_complex(2, N_COILS, *grid, seed=2), random_weights(2, 1, *grid)),
     ],
+    ChemicalShift: [chemical_shift],
     CoilSensitivity: [lambda grid: CoilSensitivity(random_complex(N_COILS, *grid, seed=3))],
     Composition: [
         lambda grid: Fourier((N_COILS, *grid)) @ CoilSensitivity(random_complex(N_COILS, *grid, seed=3)),
@@ -71,6 +90,7 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
         lambda grid: Evolving(cartesian_sense(finer(grid), grid), evolution(finer(grid), grid)),
         lambda grid: Evolving(cartesian_sense(grid, grid), evolution((1, 1, 1), (1, grid[1], 1), n=1)),
     ],
+    FatWaterEncoding: [fat_water],
     FiniteDifference: [FiniteDifference],
     Fourier: [lambda grid: Fourier(grid), lambda grid: Fourier((N_COILS, *grid))],
     Resolution: [
