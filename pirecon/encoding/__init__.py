@@ -13,12 +13,14 @@ from pirecon.encoding.maxwell_moments import (
     moments_of_trajectory,
     sorted_moments,
 )
+from pirecon.encoding.non_cartesian import NonCartesianSense, grid_points
 from pirecon.encoding.off_resonance import off_resonance_basis, off_resonance_evolution, off_resonance_in
 from pirecon.encoding.phase_evolution import TemporalBasis, phase_evolution
 from pirecon.encoding.resolution import Resolution
 from pirecon.encoding.sample_times import SampleTimes, cartesian_times, non_cartesian_times
 from pirecon.encoding.sampling import Sampling
 from pirecon.encoding.sense import CartesianSense
+from pirecon.encoding.stack_of_stars import StackOfStars
 
 __all__ = [
     "CartesianSense",
@@ -30,14 +32,17 @@ __all__ = [
     "FatWaterEncoding",
     "Fourier",
     "MaxwellMoments",
+    "NonCartesianSense",
     "Resolution",
     "SampleTimes",
     "Sampling",
+    "StackOfStars",
     "Subspace",
     "TemporalBasis",
     "cartesian_times",
     "concomitant_evolution",
     "fat_spectrum_at",
+    "grid_points",
     "moments_of_header",
     "moments_of_sequence",
     "moments_of_trajectory",

@@ -16,6 +16,8 @@ import pirecon
 from pirecon.algebra import linear_operator
 from pirecon.algebra.finite_difference import FiniteDifference
 from pirecon.algebra.linear_operator import Composition, LinearOperator
+from pirecon.algebra.nufft import Nufft
+from pirecon.algebra.toeplitz import Toeplitz, toeplitz_spectrum
 from pirecon.algebra.wavelet import Wavelet
 from pirecon.encoding import (
     CartesianSense,
@@ -25,10 +27,13 @@ from pirecon.encoding import (
     Evolving,
     FatWaterEncoding,
     Fourier,
+    NonCartesianSense,
     Resolution,
     Sampling,
+    StackOfStars,
     Subspace,
     fat_spectrum_at,
+    stack_of_stars,
 )
 
 GRIDS = [(1, 7, 6), (5, 4, 9), (1, 11, 18)]  # (z, y, x)
@@ -73,6 +78,22 @@ def fat_water(grid: tuple[int, ...]) -> FatWaterEncoding:
     return FatWaterEncoding(encodings, chemical_shift(finer(grid)), spectrum, times)
 
 
+def path(grid: tuple[int, ...], *, is_stack: bool = False) -> Tensor:
+    """Points of six readouts of five samples anywhere in the grid's k-space; in a stack, in two of its partitions."""
+    points = (
+        torch.rand(6, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4)) - 0.5
+    ) * torch.tensor(grid)
+    if is_stack:
+        points[..., 0] = (torch.arange(6) % 2 - 1)[:, None] * (grid[0] > 1)
+        points[1::2, :, 1:] = points[::2, :, 1:]
+    return points
+
+
+def non_cartesian(grid: tuple[int, ...], *batch: int, is_stack: bool = False) -> NonCartesianSense:
+    maps = random_complex(*batch, N_COILS, *grid, seed=2)
+    return NonCartesianSense(maps, path(grid, is_stack=is_stack), random_weights(*batch, 1, 6, 5))
+
+
 # Every public subclass of LinearOperator: name → cases, each a function of the grid (z, y, x).
 TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperator]]] = {
     CartesianSense: [
@@ -93,6 +114,12 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
     FatWaterEncoding: [fat_water],
     FiniteDifference: [FiniteDifference],
     Fourier: [lambda grid: Fourier(grid), lambda grid: Fourier((N_COILS, *grid))],
+    NonCartesianSense: [
+        non_cartesian,
+        lambda grid: non_cartesian(grid, is_stack=True),
+        lambda grid: non_cartesian(grid, 2),
+    ],
+    Nufft: [lambda grid: Nufft(path(grid), grid)],
     Resolution: [
         lambda grid: Resolution((N_COILS, *finer(grid)), grid),
         lambda grid: Resolution((N_COILS, *grid), grid),
@@ -101,13 +128,18 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
         lambda grid: Sampling(random_weights(1, *grid), N_COILS),
         lambda grid: Sampling(random_weights(N_COILS, *grid), N_COILS),
     ],
+    StackOfStars: [lambda grid: StackOfStars(path((5, *grid[1:]), is_stack=True), (5, *grid[1:]))],
     Subspace: [lambda grid: Subspace(cartesian_sense(finer(grid), grid), random_complex(2, 1, *grid[1:], seed=7))],
+    Toeplitz: [lambda grid: Toeplitz(toeplitz_spectrum(path(grid), grid, random_weights(6, 5)), grid)],
     Wavelet: [
         lambda grid: Wavelet(grid, dtype=torch.float64),
         lambda grid: Wavelet(grid, dtype=torch.float64).shifted((1, 3, 2)),
     ],
     linear_operator._Adjoint: [lambda grid: cartesian_sense(finer(grid), grid).H],
     linear_operator._Normal: [lambda grid: cartesian_sense(finer(grid), grid).N, lambda grid: FiniteDifference(grid).N],
+    stack_of_stars._PlanewiseToeplitz: [
+        lambda grid: StackOfStars(path((5, *grid[1:]), is_stack=True), (5, *grid[1:])).gram(random_weights(6, 5)),
+    ],
 }
 
 CASES = [
@@ -128,7 +160,7 @@ def pair(A: LinearOperator, batch: tuple[int, ...] = ()) -> tuple[Tensor, Tensor
 
 def has_own_batch(A: LinearOperator) -> bool:
     """Whether the maps inside carry a batch axis, which the argument then has to match."""
-    return isinstance(A, CartesianSense) and A.maps.ndim > 4
+    return isinstance(A, CartesianSense | NonCartesianSense) and A.maps.ndim > 4
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
