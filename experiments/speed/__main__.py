@@ -17,12 +17,23 @@ from experiments.speed.coil_maps import coil_maps
 from experiments.speed.example_data import make_slice
 from experiments.speed.import_time import import_time
 from experiments.speed.measure import Task, Timing, measure
+from experiments.speed.nufft import nufft_2d, nufft_3d
 from experiments.speed.raw_file import raw_file
 from experiments.speed.report import machine, print_table, write_result
 from experiments.speed.whole_slice import whole_slice
 
 RESULT = Path(__file__).with_name("result.md")
-TASKS = ["raw-file", "slice", "coil-maps", "cg-sense", "bloch-isochromats", "bloch-gre", "import"]
+TASKS = [
+    "raw-file",
+    "slice",
+    "coil-maps",
+    "cg-sense",
+    "nufft-2d",
+    "nufft-3d",
+    "bloch-isochromats",
+    "bloch-gre",
+    "import",
+]
 
 
 def parse() -> argparse.Namespace:
@@ -46,6 +57,8 @@ def main() -> None:
         "slice": lambda: whole_slice(folder, data, checkpoint=arguments.checkpoint),
         "coil-maps": lambda: coil_maps(folder, data),
         "cg-sense": lambda: cg_sense(folder, data),
+        "nufft-2d": nufft_2d,
+        "nufft-3d": nufft_3d,
         "bloch-isochromats": lambda: bloch_isochromats(folder),
         "bloch-gre": bloch_gre,
         "import": import_time,

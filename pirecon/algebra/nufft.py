@@ -154,7 +154,7 @@ class _Forward(torch.autograd.Function):
         return transform.forward(images)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         images, points = ctx.saved_tensors
         to_images = _Adjoint.apply(g, points, ctx.transform) if ctx.needs_input_grad[0] else None
         to_points = _to_points(g, images, points, ctx.transform) if ctx.needs_input_grad[1] else None
@@ -171,7 +171,7 @@ class _Adjoint(torch.autograd.Function):
         return transform.adjoint(samples)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         samples, points = ctx.saved_tensors
         to_samples = _Forward.apply(g, points, ctx.transform) if ctx.needs_input_grad[0] else None
         to_points = _to_points(samples, g, points, ctx.transform) if ctx.needs_input_grad[1] else None
