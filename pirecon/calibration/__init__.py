@@ -4,18 +4,30 @@ from pirecon.calibration.channels import mix_kspace_channels
 from pirecon.calibration.coil_compression import compress_coils, compression_matrix
 from pirecon.calibration.espirit import Espirit, espirit
 from pirecon.calibration.field_map import FieldMap
+from pirecon.calibration.field_map_distortion import undistort_field_map
+from pirecon.calibration.field_map_echoes import field_map_from_echoes
+from pirecon.calibration.field_map_model import (
+    FieldModel,
+    evaluate_field_model,
+    fit_polynomial,
+    fit_solid_harmonics,
+)
+from pirecon.calibration.field_map_nifti import field_map_from_nifti
+from pirecon.calibration.field_map_shift_pair import field_map_from_shift_pair
 from pirecon.calibration.noise_covariance import (
     NoiseCovariance,
     covariance_from_kspace,
     covariance_from_noise_scan,
     covariance_from_outer_samples,
 )
+from pirecon.calibration.phase_unwrapping import unwrap_phase
 from pirecon.calibration.prewhitening import prewhiten
 from pirecon.calibration.sensitivity_maps import SensitivityMaps, estimate_sensitivity_maps
 
 __all__ = [
     "Espirit",
     "FieldMap",
+    "FieldModel",
     "NoiseCovariance",
     "SensitivityMaps",
     "compress_coils",
@@ -25,6 +37,14 @@ __all__ = [
     "covariance_from_outer_samples",
     "espirit",
     "estimate_sensitivity_maps",
+    "evaluate_field_model",
+    "field_map_from_echoes",
+    "field_map_from_nifti",
+    "field_map_from_shift_pair",
+    "fit_polynomial",
+    "fit_solid_harmonics",
     "mix_kspace_channels",
     "prewhiten",
+    "undistort_field_map",
+    "unwrap_phase",
 ]
