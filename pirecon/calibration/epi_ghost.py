@@ -16,7 +16,7 @@ from pirecon.rawdata.streams import has_flag
 LEAST_COHERENCE = 0.5
 LARGEST_UNCERTAINTY = 0.05  # rad: a slice with less signal takes what all slices together say
 SIGNIFICANCE = 3.0
-NOTHING = "EPI ghost: "
+PREFIX = "EPI ghost: "
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def correct_epi_ghost(raw: RawData) -> tuple[RawData, str]:
     """
     ghost = estimate_epi_ghost(raw)
     if ghost is None:
-        return raw, NOTHING + "no train has lines of both directions; nothing to correct"
+        return raw, PREFIX + "no train has lines of both directions; nothing to correct"
     return (_corrected(raw, ghost) if ghost.is_significant else raw), ghost.source
 
 
@@ -133,11 +133,11 @@ def _from_navigators(raw: RawData, products: dict[int, np.ndarray]) -> EpiGhost:
     constant, delay = np.array([f.constant for f in fits]), np.array([f.delay for f in fits])
     what = f"{len(raw.streams.phase_correction)} phase-correction lines"
     if pooled.coherence < LEAST_COHERENCE:
-        text = f"{NOTHING}the {what} hold no common phase (coherence {pooled.coherence:.2f}: too noisy); left as it is"
+        text = f"{PREFIX}the {what} hold no common phase (coherence {pooled.coherence:.2f}: too noisy); left as it is"
         return EpiGhost(constant, delay, slices, False, text)
     significant = any(_is_significant(fit) for fit in fits)
     size = describe(float(np.median(delay)), float(np.median(constant)), raw.dwell_time)
-    text = f"{NOTHING}from {what}: {size}" + (
+    text = f"{PREFIX}from {what}: {size}" + (
         "; corrected" if significant else ", within its uncertainty; left as it is"
     )
     return EpiGhost(constant, delay, slices, significant, text)
