@@ -23,6 +23,8 @@ from pirecon.encoding import (
     CartesianSense,
     ChemicalShift,
     CoilSensitivity,
+    ContrastSubspace,
+    Distortion,
     Evolution,
     Evolving,
     FatWaterEncoding,
@@ -80,9 +82,8 @@ def fat_water(grid: tuple[int, ...]) -> FatWaterEncoding:
 
 def path(grid: tuple[int, ...], *, is_stack: bool = False) -> Tensor:
     """Points of six readouts of five samples anywhere in the grid's k-space; in a stack, in two of its partitions."""
-    points = (
-        torch.rand(6, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4)) - 0.5
-    ) * torch.tensor(grid)
+    generator = torch.Generator().manual_seed(4)
+    points = (torch.rand(6, 5, 3, dtype=torch.float64, generator=generator) - 0.5) * torch.tensor(grid)
     if is_stack:
         points[..., 0] = (torch.arange(6) % 2 - 1)[:, None] * (grid[0] > 1)
         points[1::2, :, 1:] = points[::2, :, 1:]
@@ -106,6 +107,13 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
     Composition: [
         lambda grid: Fourier((N_COILS, *grid)) @ CoilSensitivity(random_complex(N_COILS, *grid, seed=3)),
         lambda grid: FiniteDifference(grid) @ Wavelet(grid, dtype=torch.float64).H @ Wavelet(grid, dtype=torch.float64),
+    ],
+    ContrastSubspace: [
+        lambda grid: ContrastSubspace(cartesian_sense(finer(grid), grid), random_complex(2, 4, seed=12)),
+    ],
+    Distortion: [
+        lambda grid: Distortion(3 * random_complex(*grid, seed=8).real),
+        lambda grid: Distortion(random_complex(*grid, seed=8).real, axis=-2),
     ],
     Evolving: [
         lambda grid: Evolving(cartesian_sense(finer(grid), grid), evolution(finer(grid), grid)),
