@@ -85,7 +85,7 @@ def test_gradients_in_image_samples_and_points() -> None:
     x, y = random_complex(2, *grid).requires_grad_(), random_complex(2, 3, seed=3).requires_grad_()
     assert torch.autograd.gradcheck(lambda x, p: Nufft(p, grid)(x), (x, points))
     assert torch.autograd.gradcheck(lambda y, p: Nufft(p, grid).adjoint(y), (y, points))
-    assert torch.autograd.gradgradcheck(lambda x, p: Nufft(p, grid)(x), (x, points))
+    assert torch.autograd.gradgradcheck(lambda x, p: Nufft(p, grid)(x), (x[:1], points[:2]))
 
 
 def test_gradient_of_a_slice_leaves_z_alone() -> None:

@@ -83,6 +83,38 @@ def test_the_image_itself_takes_the_ghost_out(clean: RawData, delay: float, cons
     assert error(repaired, clean) < error(broken, clean) / 4
 
 
+def two_slices(first: RawData, second: RawData) -> RawData:
+    """One scan after the other, as slices 0 and 1."""
+    later = second.readouts.copy()
+    later["idx"]["slice"] = 1
+    n = len(first.readouts)
+    streams = {name: np.concatenate([indices, n + indices]) for name, indices in vars(first.streams).items()}
+    return replace(
+        first,
+        readouts=np.concatenate([first.readouts, later]),
+        samples=np.concatenate([first.samples, second.samples]),
+        offsets=np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]]),
+        streams=replace(first.streams, **streams),
+    )
+
+
+def test_every_slice_has_its_own_difference(clean: RawData) -> None:
+    ghost = estimate_epi_ghost(two_slices(spoiled(clean, 0.4, 0.5), spoiled(clean, -0.6, 1.0)))
+    assert ghost is not None
+    np.testing.assert_allclose(ghost.delay, [-0.4, 0.6], atol=0.02)
+    np.testing.assert_allclose(ghost.constant, [0.5, 1.0], atol=0.03)
+
+
+def test_a_slice_without_signal_takes_what_the_others_say(clean: RawData) -> None:
+    rng = np.random.default_rng(2)
+    noise = rng.standard_normal((2, len(clean.samples))) * 1e-3 * np.abs(clean.samples).max()
+    empty = replace(clean, samples=(noise[0] + 1j * noise[1]).astype(np.complex64))
+    ghost = estimate_epi_ghost(two_slices(spoiled(clean, 0.4, 0.5), empty))
+    assert ghost is not None
+    np.testing.assert_allclose(ghost.delay, [-0.4, -0.4], atol=0.05)
+    np.testing.assert_allclose(ghost.constant, [0.5, 0.5], atol=0.05)
+
+
 def test_without_ghost_nothing_changes_beyond_noise(clean: RawData) -> None:
     for raw in (clean, without_navigators(clean)):
         assert error(correct_epi_ghost(raw)[0], clean) < 0.01
