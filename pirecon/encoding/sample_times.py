@@ -33,7 +33,12 @@ class SampleTimes:
 
 
 def cartesian_times(
-    raw: RawData, *, lines: np.ndarray | None = None, from_excitation: bool = False, shift: float = 0.0
+    raw: RawData,
+    *,
+    lines: np.ndarray | None = None,
+    from_excitation: bool = False,
+    shift: float = 0.0,
+    echo_spacing: float | None = None,
 ) -> SampleTimes:
     """Times of sorted Cartesian k-space, echo-planar trains included.
 
@@ -49,6 +54,7 @@ def cartesian_times(
             place tells.
         from_excitation: count from the excitation instead; right for gradient echoes alone.
         shift: of the readouts from the spin echo, s, as in an asymmetric spin echo; positive is later.
+        echo_spacing: of an echo-planar train, s; None takes the header's.
 
     Returns:
         SampleTimes on the grid of :func:`~pirecon.rawdata.sort.sort_kspace`.
@@ -63,7 +69,19 @@ def cartesian_times(
     lines = raw.imaging_lines if lines is None else lines
     timing = line_timing(raw, lines[~silent_lines(raw, lines)])
     lines = timing.lines
-    offset, source = _echo_offsets(raw, timing, from_excitation=from_excitation, dwell=dwell)
+    if raw.encoding.trajectory == "epi":
+        offset, source = _train_offsets(raw, timing, echo_spacing, dwell=dwell)
+        if from_excitation:
+            offset, source = offset + _echo_time(raw), source + ", counted from the excitation"
+    elif from_excitation:
+        offset, source = timing.echo_time, "counted from the excitation"
+    else:
+        offset, source = np.zeros(len(lines)), "counted from each echo"
+    if np.isnan(offset).any():
+        raise ValueError(
+            f"{raw.path} has no echo time, so times from the excitation are not known; give <TE> in the header, or "
+            "count from the echo"
+        )
     n_z, n_y, n_x = grid.matrix
     index = raw.readouts["idx"][lines]
     z = index["kspace_encode_step_2"].astype(int) - grid.centre_z + n_z // 2
@@ -112,36 +130,27 @@ def _dwell_time(raw: RawData) -> float:
     return raw.dwell_time
 
 
-def _echo_offsets(raw: RawData, timing: LineTiming, *, from_excitation: bool, dwell: float) -> tuple[np.ndarray, str]:
-    """Time of k = 0 of each line, s."""
-    echo_time = timing.echo_time
-    if raw.encoding.trajectory == "epi":
-        start = raw.physics.echo_times[0] if raw.physics.echo_times else 0.0
-        sequence = raw.header.sequenceParameters
-        spacing = 1e-3 * sequence.echo_spacing[0] if sequence is not None and sequence.echo_spacing else 0.0
-        if not spacing > 0:
-            spacing = dwell * int(raw.readouts["number_of_samples"][timing.lines[0]])
-            warnings.warn(
-                f"{raw.path}: the header has no echo spacing for its echo-planar train; taken as the "
-                f"{1e3 * spacing:.3g} ms of one readout, which is a little too short. Give <echo_spacing>",
-                stacklevel=3,
-            )
-            echo_time = start + (timing.echo - _central_echo(raw, timing)) * spacing
-        said = f"echoes {1e3 * spacing:.3g} ms apart"
-        return (echo_time, said + ", from the excitation") if from_excitation else (echo_time - start, said)
-    if not from_excitation:
-        return np.zeros(len(timing.lines)), "counted from each echo"
-    if np.isnan(echo_time).any():
-        raise ValueError(
-            f"{raw.path} has no echo time, so times from the excitation are not known; give <TE> in the header, or "
-            "count from the echo"
+def _echo_time(raw: RawData) -> float:
+    return raw.physics.echo_times[0] if raw.physics.echo_times else float("nan")
+
+
+def _train_offsets(
+    raw: RawData, timing: LineTiming, echo_spacing: float | None, *, dwell: float
+) -> tuple[np.ndarray, str]:
+    """Time of k = 0 of each echo-planar line from that of the line nearest to k = 0, s."""
+    sequence = raw.header.sequenceParameters
+    if echo_spacing is None and sequence is not None and sequence.echo_spacing:
+        echo_spacing = 1e-3 * sequence.echo_spacing[0]
+    if not echo_spacing:
+        echo_spacing = dwell * int(raw.readouts["number_of_samples"][timing.lines[0]])
+        warnings.warn(
+            f"{raw.path}: the header has no echo spacing for its echo-planar train; taken as the "
+            f"{1e3 * echo_spacing:.3g} ms of one readout, too short by blips and ramps. Give <echo_spacing>",
+            stacklevel=3,
         )
-    return echo_time, f"counted from the excitation, echo times {1e3 * echo_time.min():.4g} ms and more"
-
-
-def _central_echo(raw: RawData, timing: LineTiming) -> int:
     index = raw.readouts["idx"][timing.lines]["kspace_encode_step_1"].astype(int)
-    return int(timing.echo[abs(index - choose_grid(raw).centre_y).argmin()])
+    central = timing.echo[abs(index - choose_grid(raw).centre_y).argmin()]
+    return (timing.echo - central) * echo_spacing, f"echoes {1e3 * echo_spacing:.3g} ms apart"
 
 
 def _placed(times: np.ndarray, z: np.ndarray, y: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
