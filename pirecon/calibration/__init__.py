@@ -14,6 +14,8 @@ from pirecon.calibration.field_map_model import (
 )
 from pirecon.calibration.field_map_nifti import field_map_from_nifti
 from pirecon.calibration.field_map_shift_pair import field_map_from_shift_pair
+from pirecon.calibration.interference import CancelledInterference, cancel_interference
+from pirecon.calibration.line_noise import ReadoutNoise, noise_along_readout, remove_line_noise
 from pirecon.calibration.noise_covariance import (
     NoiseCovariance,
     covariance_from_kspace,
@@ -25,11 +27,14 @@ from pirecon.calibration.prewhitening import prewhiten
 from pirecon.calibration.sensitivity_maps import SensitivityMaps, estimate_sensitivity_maps
 
 __all__ = [
+    "CancelledInterference",
     "Espirit",
     "FieldMap",
     "FieldModel",
     "NoiseCovariance",
+    "ReadoutNoise",
     "SensitivityMaps",
+    "cancel_interference",
     "compress_coils",
     "compression_matrix",
     "covariance_from_kspace",
@@ -44,7 +49,9 @@ __all__ = [
     "fit_polynomial",
     "fit_solid_harmonics",
     "mix_kspace_channels",
+    "noise_along_readout",
     "prewhiten",
+    "remove_line_noise",
     "undistort_field_map",
     "unwrap_phase",
 ]
