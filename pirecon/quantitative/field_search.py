@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool3d, interpolate
 
+from pirecon.quantitative.islands import move_islands
 from pirecon.quantitative.minimum_cut import Pairs, best_jumps, grid_pairs
 
 MOST_NODES = 80_000
@@ -21,7 +22,8 @@ def search_field(cost: Tensor, weights: tuple[float, float, float], jumps: tuple
     """argmin over labels f of Σ_v D_v(f_v) + Σ_pairs w (f_v − f_u)², to where no jump of many voxels lowers it.
 
     From coarse blocks of voxels, whose costs add up, to single voxels. At each level the voxels are offered: the next
-    local minimum of their own cost above or below, or a common step, and a minimum cut decides for all together.
+    local minimum of their own cost above or below, or a common step, and a minimum cut decides for all together. Then
+    parts with gaps between them are offered the first of the steps each.
 
     Args:
         cost: D, float ``(label, z, y, x)``.
@@ -62,7 +64,9 @@ def _at_level(cost: Tensor, weights: tuple[float, ...], coarse: Tensor | None, j
     if math.prod(shape) > MOST_NODES:
         return start
     values = cost.flatten(1).cpu().double().numpy()
-    found = _descend(values, start.flatten().cpu().numpy(), grid_pairs(tuple(shape), tuple(weights)), jumps)
+    pairs = grid_pairs(tuple(shape), tuple(weights))
+    found = _descend(values, start.flatten().cpu().numpy(), pairs, jumps)
+    found = _descend(values, move_islands(values, found, pairs, tuple(shape), jumps[0]), pairs, jumps)
     return torch.from_numpy(found).reshape(shape).to(cost.device)
 
 
