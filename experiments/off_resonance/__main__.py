@@ -31,6 +31,7 @@ from pirecon.encoding import (
     moments_of_sequence,
     off_resonance_evolution,
     sorted_moments,
+    with_imperfect_refocusing,
 )
 from pirecon.rawdata import is_cartesian
 
@@ -92,9 +93,10 @@ MAXWELL = (
     ("spiral, axial, 8 cm off centre", scan.spiral, 10e-6, False, 0.08),
     ("spiral, coronal", scan.spiral, 10e-6, True, 0.0),
     ("Cartesian 80 kHz, coronal", scan.cartesian, 6e-6, True, 0.0),
-    ("echo train 8, coronal, hard pulses", scan.echo_train, 10e-6, True, 0.0),
-    ("echo train 8, axial 8 cm off centre, hard pulses", scan.echo_train, 10e-6, False, 0.08),
+    ("echo train 8, coronal, ideal pulses", scan.echo_train, 10e-6, True, 0.0),
+    ("echo train 8, axial 8 cm off centre, ideal pulses", scan.echo_train, 10e-6, False, 0.08),
     ("echo train 8, coronal, selective pulses", scan.selective_train, 10e-6, True, 0.0),
+    ("echo train 8, axial 8 cm off centre, selective pulses", scan.selective_train, 10e-6, False, 0.08),
 )
 
 
@@ -117,7 +119,7 @@ def maxwell_rows() -> list[str]:
 
 def moments_of_image(played: scan.Played) -> MaxwellMoments:
     """Of the sequence, where the samples of the image are."""
-    moments = moments_of_sequence(played.sequence)
+    moments = with_imperfect_refocusing(moments_of_sequence(played.sequence), played.sequence)
     return sorted_moments(played.raw, moments) if is_cartesian(played.raw) else moments
 
 

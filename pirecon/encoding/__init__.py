@@ -7,6 +7,7 @@ from pirecon.encoding.distortion import Distortion, displacement, undistort
 from pirecon.encoding.evolution import Evolution, Evolving, Subspace
 from pirecon.encoding.evolution_product import product
 from pirecon.encoding.fourier import Fourier
+from pirecon.encoding.imperfect_refocusing import with_imperfect_refocusing
 from pirecon.encoding.maxwell_moments import (
     MaxwellMoments,
     moments_of_header,
@@ -80,4 +81,5 @@ __all__ = [
     "subspace_images",
     "temporal_basis",
     "undistort",
+    "with_imperfect_refocusing",
 ]

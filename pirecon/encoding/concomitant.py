@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pirecon.encoding.evolution import Evolution
+from pirecon.encoding.evolution_product import mixture
 from pirecon.encoding.maxwell_moments import PAIRS, MaxwellMoments, slice_positions
 from pirecon.encoding.phase_evolution import phase_evolution
 from pirecon.rawdata.geometry import Geometry
@@ -55,9 +56,17 @@ def concomitant_evolution(
         raise ValueError(f"concomitant fields grow as 1/B0; the field strength must be above 0 T, but is {B0}")
     axes = magnet_axes(B0_direction)
     maps = concomitant_maps(slice_positions(geometry, slice), axes) / (2 * B0)
-    functions = _along_magnet(moments.moments, axes)
-    source = f"concomitant fields at {B0:.3g} T, {moments.source}"
-    return phase_evolution(maps.to(functions), functions, source=source, tolerance=tolerance, support=support)
+    paths = []
+    for path in (moments.moments, moments.mirrored):
+        if path is not None:
+            functions = _along_magnet(path, axes)
+            source = f"concomitant fields at {B0:.3g} T, {moments.source}"
+            paths.append(
+                phase_evolution(maps.to(functions), functions, source=source, tolerance=tolerance, support=support)
+            )
+    if len(paths) == 1 or moments.share is None:
+        return paths[0]
+    return mixture(*paths, moments.share, tolerance=tolerance)
 
 
 def concomitant_maps(position: Tensor, axes: Tensor) -> Tensor:

@@ -39,6 +39,26 @@ def product(first: Evolution, second: Evolution, *, tolerance: float = 1e-3) -> 
     return Evolution(basis, coefficients, error, source)
 
 
+def mixture(first: Evolution, second: Evolution, share: Tensor, *, tolerance: float = 1e-3) -> Evolution:
+    """Signal that came two ways: share · e₁ + (1 − share) · e₂, compressed.
+
+    Args:
+        first, second: evolutions of one k-space and one grid.
+        share: of the first, float ``(*samples)``.
+        tolerance: relative root-mean-square error of the compression.
+
+    Returns:
+        Evolution with the sentence of the first.
+    """
+    basis = torch.cat([share * first.basis, (1 - share) * second.basis])
+    coefficients = torch.cat([first.coefficients, second.coefficients])
+    both = Evolution(basis, coefficients, max(first.error, second.error), first.source)
+    one = torch.ones_like(basis[:1].reshape(1, -1)[:, :1]).reshape(1, *(1 for _ in share.shape))
+    nothing = Evolution(one, torch.ones_like(coefficients[:1, :1, :1, :1]), 0.0, "")
+    small = product(both, nothing, tolerance=tolerance)
+    return Evolution(small.basis, small.coefficients, small.error, f"{first.source}, {len(small.basis)} in all")
+
+
 def _pairs(a: Tensor, b: Tensor) -> tuple[tuple[Tensor, Tensor], torch.Size]:
     """Both as ``(component, item)`` on their common shape."""
     try:

@@ -31,10 +31,14 @@ class MaxwellMoments:
         moments: float32 ``(6, *samples)`` in the order of ``PAIRS``, along the patient's x, y, z, (T/m)² Hz s/T; 1
             along axes of the samples that do not matter.
         source: what the gradients were taken from and what is left out, in a sentence.
+        mirrored: the same on the other path of an echo train, ``(6, *samples)``; None for a single path.
+        share: of the first path, ``(*samples)``; the mirrored one has the rest.
     """
 
     moments: Tensor
     source: str
+    mirrored: Tensor | None = None
+    share: Tensor | None = None
 
 
 def moments_of_sequence(sequence: Sequence) -> MaxwellMoments:
@@ -165,13 +169,25 @@ def sorted_moments(raw: RawData, moments: MaxwellMoments, *, lines: np.ndarray |
     reverse = has_flag(raw.readouts["flags"][lines], ismrmrd.ACQ_IS_REVERSE)
     n_samples = moments.moments.shape[2]
     along = (np.arange(n_x) - n_x // 2) * grid.n_readout / n_x
-    kept = moments.moments.numpy()[:, position[lines]]
-    found = np.zeros((len(PAIRS), *grid.matrix))
+    rows = _rows(moments)
+    kept = rows[:, position[lines]]
+    found = np.zeros((len(rows), *grid.matrix), np.float32)
     for i in reversed(range(len(lines))):
         centre = n_samples - 1 - n_samples // 2 if reverse[i] else n_samples // 2
         at = centre + (-along if reverse[i] else along)
         found[:, z[i], y[i]] = [np.interp(at, np.arange(n_samples), row) for row in kept[:, i]]
-    return MaxwellMoments(torch.from_numpy(found.astype(np.float32)), moments.source)
+    placed = torch.from_numpy(found)
+    n = len(PAIRS)
+    if len(placed) == n:
+        return MaxwellMoments(placed, moments.source)
+    return MaxwellMoments(placed[:n], moments.source, placed[n : 2 * n], placed[2 * n])
+
+
+def _rows(moments: MaxwellMoments) -> np.ndarray:
+    """All that is known of a sample, ``(row, readout, sample)``."""
+    if moments.mirrored is None or moments.share is None:
+        return moments.moments.numpy()
+    return torch.cat([moments.moments, moments.mirrored, moments.share.unsqueeze(0)]).numpy()
 
 
 def readouts_played(raw: RawData, moments: MaxwellMoments) -> np.ndarray:
