@@ -66,7 +66,7 @@ def concomitant_evolution(
             )
     if len(paths) == 1 or moments.share is None:
         return paths[0]
-    return mixture(*paths, moments.share, tolerance=tolerance)
+    return mixture(paths[0], paths[1], moments.share, tolerance=tolerance)
 
 
 def concomitant_maps(position: Tensor, axes: Tensor) -> Tensor:

@@ -190,6 +190,22 @@ def _rows(moments: MaxwellMoments) -> np.ndarray:
     return torch.cat([moments.moments, moments.mirrored, moments.share.unsqueeze(0)]).numpy()
 
 
+def moments_of_readouts(moments: MaxwellMoments, readouts: np.ndarray) -> MaxwellMoments:
+    """Those of some of a sequence's readouts, as of one slice.
+
+    Args:
+        moments: ``(6, readout, sample)``.
+        readouts: indices.
+
+    Returns:
+        MaxwellMoments of these, in their order.
+    """
+    rows = torch.from_numpy(readouts)
+    mirrored = None if moments.mirrored is None else moments.mirrored[:, rows]
+    share = None if moments.share is None else moments.share[rows]
+    return MaxwellMoments(moments.moments[:, rows], moments.source, mirrored, share)
+
+
 def readouts_played(raw: RawData, moments: MaxwellMoments) -> np.ndarray:
     """The file's readouts that a sequence made, in its order: all but the noise scan.
 

@@ -19,6 +19,7 @@ from bloch.sequence import (
     turbo_spin_echo,
 )
 from pirecon.encoding import MaxwellMoments, concomitant_evolution, moments_of_sequence, with_imperfect_refocusing
+from pirecon.encoding.maxwell_moments import moments_of_readouts
 from pirecon.rawdata.geometry import Geometry
 
 B0, N = 0.05, 8
@@ -59,6 +60,9 @@ def test_selective_pulses_wear_a_phase_away() -> None:
     primary = moments_of_sequence(sequence)
     wanted = played(sequence)[:8]
     alone, mixed = (predicted(m)[:8] for m in (primary, with_imperfect_refocusing(primary, sequence)))
+    last = with_imperfect_refocusing(primary, sequence)
+    some = moments_of_readouts(last, np.array([7, 2]))
+    torch.testing.assert_close(predicted(some), predicted(last)[[7, 2]], rtol=0, atol=5e-3)
     assert float((alone - wanted).abs().max()) > 0.4
     assert float((mixed - wanted).abs().max()) < 0.15
     assert float((mixed - wanted).norm()) < 0.3 * float((alone - wanted).norm())
