@@ -4,13 +4,15 @@ The data's way: ``read_mrd`` → ``calibrate`` → ``reconstruct`` → ``write_i
 """
 
 from pirecon.image import Image, write_image
-from pirecon.pipeline import Measurement, calibrate, reconstruct
+from pirecon.measurement import Choices, Measurement, calibrate
+from pirecon.pipeline import reconstruct
 from pirecon.rawdata import Geometry, KSpace, RawData, RawDataError, audit, read_mrd, sort_kspace
 from pirecon.unrolled import UnrolledNetwork, load_checkpoint
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Choices",
     "Geometry",
     "Image",
     "KSpace",

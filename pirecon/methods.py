@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.classical import adjoint, cg_sense, l1_wavelet, total_variation
-from pirecon.encoding import CartesianSense
 from pirecon.unrolled import load_checkpoint, outside_training_range
 
-Method = Callable[[Tensor, CartesianSense], Tensor]
+Method = Callable[[Tensor, LinearOperator], Tensor]
 
 CLASSICAL: dict[str, Method] = {
     "adjoint": adjoint,
@@ -51,7 +51,7 @@ def choose_method(
     said: set[str] = set()
 
     @torch.no_grad()
-    def unrolled(kspace: Tensor, E: CartesianSense) -> Tensor:
+    def unrolled(kspace: Tensor, E: LinearOperator) -> Tensor:
         image: Tensor = network(kspace, E)
         for message in outside_training_range(card, kspace, E, image, field_strength=field_strength):
             if message.split(":")[0] not in said:

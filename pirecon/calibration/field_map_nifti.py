@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import nibabel
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt, map_coordinates
@@ -15,6 +14,9 @@ from pirecon.calibration.field_map import FieldMap
 from pirecon.calibration.voxel_positions import voxel_positions
 from pirecon.rawdata.geometry import Geometry
 from pirecon.rawdata.gyromagnetic_ratio import GYROMAGNETIC_RATIO
+
+if TYPE_CHECKING:
+    from nibabel.spatialimages import SpatialImage
 
 FieldUnit = Literal["Hz", "ppm", "T"]
 LEAST_OVERLAP = 0.05  # of the scan's voxels: less is a map of something else
@@ -44,6 +46,8 @@ def field_map_from_nifti(
             a map that lies elsewhere.
         OSError: the file cannot be read.
     """
+    import nibabel  # slow to import, and only needed here
+
     image = nibabel.load(path)
     if not isinstance(image, nibabel.spatialimages.SpatialImage):
         raise ValueError(f"{path}: expected a NIfTI volume, but found {type(image).__name__}")
@@ -110,7 +114,7 @@ def _interpolate(values: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _elsewhere(
-    path: str | os.PathLike[str], image: nibabel.spatialimages.SpatialImage, geometry: Geometry, overlap: float
+    path: str | os.PathLike[str], image: SpatialImage, geometry: Geometry, overlap: float
 ) -> str:
     corners = np.array(np.meshgrid(*((0, n - 1) for n in image.shape[:3]))).reshape(3, -1)
     theirs = (image.affine[:3, :3] @ corners).T + image.affine[:3, 3]

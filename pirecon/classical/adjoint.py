@@ -9,6 +9,9 @@ from torch import Tensor
 
 from pirecon.algebra.fft import centred_ifft, crop_or_pad_centre
 from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.calibration.density_compensation import pipe_menon
+from pirecon.encoding.evolution import Evolving
+from pirecon.encoding.non_cartesian import NonCartesianSense
 
 
 @torch.no_grad()
@@ -21,6 +24,10 @@ def adjoint(kspace: Tensor, E: LinearOperator) -> Tensor:
     one coil without averages. α E.H y is also the first step of conjugate gradients. A linear map, for noise
     propagation say, is plain ``E.adjoint(kspace)``.
 
+    Off the grid samples count by the area of k-space that each stands for (gridding), since E.H y alone would count the
+    crowded centre many times over: x = α E.H D y. What happens to the signal while it is sampled is left out of E here:
+    the adjoint of a decay decays once more.
+
     Args:
         kspace: y, whitened and weighted samples as E gives them, complex ``(*batch, coil, kz, ky, kx)``, SNR units.
         E: forward operator.
@@ -28,11 +35,17 @@ def adjoint(kspace: Tensor, E: LinearOperator) -> Tensor:
     Returns:
         Complex image ``(*batch, z, y, x)``, SNR units.
     """
-    image = E.adjoint(kspace)
+    E = E.encoding if isinstance(E, Evolving) else E
+    zero_filled = E.adjoint(kspace)
+    if isinstance(E, NonCartesianSense):
+        measured = E.weights.reshape(-1, *E.weights.shape[-2:]).amax(dim=0)
+        image = E.adjoint(kspace * pipe_menon(E.points, E.domain_shape, measured=measured).to(kspace.real.dtype))
+    else:
+        image = zero_filled
     axes = (-3, -2, -1)
     explained = (image.conj() * E.normal(image)).real.sum(dim=axes, keepdim=True)
-    energy = image.abs().square().sum(dim=axes, keepdim=True)
-    return torch.where(explained > 0, energy / explained, 1.0) * image
+    overlap = (image.conj() * zero_filled).real.sum(dim=axes, keepdim=True)
+    return torch.where(explained > 0, overlap / explained, 1.0) * image
 
 
 @torch.no_grad()

@@ -47,7 +47,8 @@ def cg_sense(
         return E.normal(x)
 
     if regularisation is None:
-        weight: float | Tensor = wiener_regularisation(kspace, n_voxels=prod(E.domain_shape))
+        n_axes = len(E.codomain_shape)
+        weight: float | Tensor = wiener_regularisation(kspace, n_voxels=prod(E.domain_shape), n_axes=n_axes)
     else:
         weight = regularisation
     return conjugate_gradient(
@@ -55,7 +56,7 @@ def cg_sense(
     )
 
 
-def wiener_regularisation(kspace: Tensor, *, n_voxels: int) -> Tensor:
+def wiener_regularisation(kspace: Tensor, *, n_voxels: int, n_axes: int = 4) -> Tensor:
     """λ = 2 · (noise power of a sample) / (mean image power of a voxel), at most 1.
 
     The noise power is 2 in SNR units and the image power is (‖y‖² − 2M) / n_voxels for M measured samples, since the
@@ -63,15 +64,16 @@ def wiener_regularisation(kspace: Tensor, *, n_voxels: int) -> Tensor:
     k-space, where the image is weaker than its mean.
 
     Args:
-        kspace: y, complex ``(*batch, coil, kz, ky, kx)``, SNR units, zero where nothing was measured.
+        kspace: y, complex ``(*batch, coil, *samples)``, SNR units, zero where nothing was measured.
         n_voxels: voxels of the image.
+        n_axes: of coil and samples together.
 
     Returns:
         λ, real ``(*batch, 1, 1, 1)``.
 
     Source: Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series, MIT Press (1949).
     """
-    axes = (-4, -3, -2, -1)
+    axes = tuple(range(-n_axes, 0))
     noise = 2.0 * torch.count_nonzero(kspace, dim=axes)
     power = (kspace.abs().square().sum(dim=axes) - noise) / n_voxels
     return (2 * 2.0 / power.clamp_min(4.0))[..., None, None, None]

@@ -24,7 +24,9 @@ def demonstrate(raw: RawData, name: str, console: Console) -> None:
         with console.status(f"{raw.path.name}: {title}"):
             images[title] = reconstruct(raw, method)
     unrolled = images["unrolled"]
-    console.print(f"[bold]{raw.path.name}[/bold]: {unrolled.metadata['noise']}; {unrolled.metadata['sensitivities']}")
+    console.print(f"[bold]{raw.path.name}[/bold]")
+    for station, note in unrolled.notes.items():
+        console.print(f"  {station}: {note}", highlight=False, markup=False)
     for suffix in (".nii.gz", ".png"):
         write_image(unrolled, OUTPUT / f"{name}{suffix}")
         console.print(f"  image       {OUTPUT / name}{suffix}", highlight=False)

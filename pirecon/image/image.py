@@ -19,7 +19,8 @@ class Image:
         geometry: ``geometry.matrix == data.shape[-3:]``.
         batch_axes: names of the leading axes, as in ``KSpace.batch_axes``.
         noise_scale: noise standard deviation in the raw file's unit; ``data * noise_scale`` is the image in that unit.
-        metadata: what the file said of the scan and what was assumed on the way (field strength in T, method, …).
+        metadata: what the file said of the scan (field strength in T, method, …).
+        notes: what was estimated, assumed or left out on the way, by station.
     """
 
     data: Tensor
@@ -27,3 +28,4 @@ class Image:
     batch_axes: tuple[str, ...] = ()
     noise_scale: float = 1.0
     metadata: dict[str, object] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)

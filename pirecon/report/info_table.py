@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import torch
@@ -13,11 +14,13 @@ from rich.text import Text
 from pirecon.algebra.fft import centred_ifft
 from pirecon.rawdata.audit import audit
 from pirecon.rawdata.audit.sampling import line_sampling
-from pirecon.rawdata.finding import Finding
+from pirecon.rawdata.finding import Finding, RawDataError
 from pirecon.rawdata.kspace import KSpace
 from pirecon.rawdata.noise_scan import noise_dwell_time_ratio, noise_samples
+from pirecon.rawdata.non_cartesian import image_geometry, is_cartesian, sort_readouts
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.sort import sort_kspace
+from pirecon.rawdata.trajectory import NonCartesianKSpace
 
 COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 Rows = list[tuple[str, str]]
@@ -32,11 +35,15 @@ def describe(raw: RawData) -> Group:
     Returns:
         A renderable of ``rich``; ``rich.print`` shows it.
     """
-    kspace = sort_kspace(raw)
+    kspace = sort_kspace(raw) if is_cartesian(raw) else _sorted_readouts(raw)
     table = Table(title=Text(str(raw.path)), show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()
-    parts = (_header_rows(raw), _dimension_rows(raw, kspace), _sampling_rows(raw, kspace), _noise_rows(raw, kspace))
+    parts = [_header_rows(raw), _dimension_rows(raw, kspace)]
+    if isinstance(kspace, KSpace):
+        parts += [_sampling_rows(raw, kspace), _noise_rows(raw, kspace)]
+    else:
+        parts.append(_trajectory_rows(raw, kspace))
     for rows in parts:
         for name, value in rows:
             table.add_row(Text(name), Text(value))
@@ -105,9 +112,20 @@ def _header_rows(raw: RawData) -> Rows:
     return rows
 
 
-def _dimension_rows(raw: RawData, kspace: KSpace) -> Rows:
-    geometry, space = kspace.geometry, raw.encoding
-    batch = ", ".join(f"{n} × {name}" for n, name in zip(kspace.data.shape, kspace.batch_axes, strict=False))
+def _sorted_readouts(raw: RawData) -> NonCartesianKSpace | None:
+    """None where the file has no trajectory that can be read."""
+    try:
+        return sort_readouts(raw)
+    except RawDataError as error:
+        warnings.warn(str(error), UserWarning, stacklevel=2)
+        return None
+
+
+def _dimension_rows(raw: RawData, kspace: KSpace | NonCartesianKSpace | None) -> Rows:
+    space = raw.encoding
+    geometry = image_geometry(raw) if kspace is None else kspace.geometry
+    shape, axes = ((), ()) if kspace is None else (kspace.data.shape, kspace.batch_axes)
+    batch = ", ".join(f"{n} × {name}" for n, name in zip(shape, axes, strict=False))
     normal = "  ".join(f"{name} {_patient_axis(d)}" for name, d in zip("xyz", geometry.directions[::-1], strict=True))
     return [
         ("encoded matrix x × y × z", " × ".join(str(n) for n in reversed(space.matrix))),
@@ -116,7 +134,7 @@ def _dimension_rows(raw: RawData, kspace: KSpace) -> Rows:
         ("directions", normal),
         ("coils", str(raw.n_coils)),
         ("batch", batch or "one image"),
-        ("averages", str(kspace.n_averages)),
+        ("averages", "–" if kspace is None else str(kspace.n_averages)),
         ("dwell time", "–" if raw.dwell_time is None else f"{1e6 * raw.dwell_time:.4g} µs"),
     ]
 
@@ -129,13 +147,31 @@ def _patient_axis(direction: np.ndarray) -> str:
     return f"to {name}" + (f" ({angle:.0f}° oblique)" if angle >= 0.5 else "")
 
 
+def _trajectory_rows(raw: RawData, kspace: NonCartesianKSpace | None) -> Rows:
+    rows = [("trajectory", raw.encoding.trajectory), ("readouts", _streams(raw))]
+    if kspace is None:
+        return [*rows, ("stored trajectory", "none that can be read; see the note")]
+    n_readouts, n_samples = kspace.data.shape[-2:]
+    reach = kspace.trajectory.k.abs().flatten(0, -2).amax(dim=0).tolist()
+    return [
+        *rows,
+        ("one image", f"{n_readouts} readouts of {n_samples} samples"),
+        ("stored trajectory", kspace.trajectory.source),
+        ("reach along x × y × z", " × ".join(f"{r:.4g}" for r in reversed(reach)) + " 1/m"),
+    ]
+
+
+def _streams(raw: RawData) -> str:
+    streams = {name.replace("_", " "): len(getattr(raw.streams, name)) for name in vars(raw.streams)}
+    return ", ".join(f"{n} {name}" for name, n in streams.items() if n)
+
+
 def _sampling_rows(raw: RawData, kspace: KSpace) -> Rows:
     sampling = line_sampling(kspace)
-    streams = {name.replace("_", " "): len(getattr(raw.streams, name)) for name in vars(raw.streams)}
     n_z, n_y = sampling.lines.shape
     return [
         ("trajectory", raw.encoding.trajectory),
-        ("readouts", ", ".join(f"{n} {name}" for name, n in streams.items() if n)),
+        ("readouts", _streams(raw)),
         ("lines of one image", f"{int(sampling.lines.sum())} of {n_y * n_z}"),
         ("acceleration claimed y × z", " × ".join(str(r) for r in reversed(raw.encoding.acceleration))),
         ("acceleration found y × z", f"{sampling.spacing[1]} × {sampling.spacing[0]}, net {sampling.net:.2f}"),

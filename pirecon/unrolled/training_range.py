@@ -6,23 +6,30 @@ import math
 
 from torch import Tensor
 
-from pirecon.encoding import CartesianSense
+from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.encoding import CartesianSense, Evolving
 from pirecon.unrolled.checkpoint import ModelCard
 
 MARGIN = 0.1  # relative: estimates of SNR are not better than that
 
 
-def scan_properties(kspace: Tensor, E: CartesianSense, image: Tensor) -> dict[str, float]:
+def scan_properties(kspace: Tensor, E: LinearOperator, image: Tensor) -> dict[str, float]:
     """SNR, acceleration, super-resolution and coil count of one scan, defined as in the training simulation.
 
+    Off the grid acceleration and super-resolution have no such definition and are left out.
+
     Args:
-        kspace: ``(coil, kz, ky, kx)``, SNR units.
+        kspace: ``(coil, *samples)``, SNR units.
         E: its forward operator.
         image: reconstruction ``(z, y, x)`` in SNR units.
     """
     magnitude = image.abs()
     peak = magnitude.flatten().kthvalue(max(1, math.ceil(0.999 * magnitude.numel()))).values
     level = magnitude[magnitude > 0.1 * peak].mean() if peak > 0 else magnitude.mean()
+    E = E.encoding if isinstance(E, Evolving) else E
+    n_coils = float(kspace.shape[0])
+    if not isinstance(E, CartesianSense):
+        return {"snr": float(level), "coils": n_coils}
     grid, acquired = E.domain_shape, E.codomain_shape[-3:]
     finer = math.prod(grid) / math.prod(acquired)
     measured = int((E.weights != 0).sum())
@@ -30,12 +37,12 @@ def scan_properties(kspace: Tensor, E: CartesianSense, image: Tensor) -> dict[st
         "snr": float(level) * math.sqrt(finer),
         "acceleration": math.prod(acquired) / max(1, measured),
         "super_resolution": max(n / a for n, a in zip(grid, acquired, strict=True)),
-        "coils": float(kspace.shape[-4]),
+        "coils": n_coils,
     }
 
 
 def outside_training_range(
-    card: ModelCard, kspace: Tensor, E: CartesianSense, image: Tensor, *, field_strength: float | None = None
+    card: ModelCard, kspace: Tensor, E: LinearOperator, image: Tensor, *, field_strength: float | None = None
 ) -> list[str]:
     """One sentence for each property of the scan that the checkpoint was not trained for; empty where all fits."""
     found = scan_properties(kspace, E, image)
@@ -48,4 +55,9 @@ def outside_training_range(
                 f"{name.replace('_', ' ')} outside the training range: found {found[name]:.3g}, "
                 f"trained on {low:g} to {high:g}; compare with --method cg-sense before trusting detail"
             )
+    if "acceleration" not in found:
+        messages.append(
+            "trajectory outside the training range: found samples off the grid, trained on Cartesian lines; compare "
+            "with --method cg-sense before trusting detail"
+        )
     return messages

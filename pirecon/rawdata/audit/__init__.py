@@ -7,6 +7,7 @@ from pirecon.rawdata.audit.sampling import check_acceleration, check_calibration
 from pirecon.rawdata.audit.signal import check_noise_scan, check_readouts, check_samples
 from pirecon.rawdata.finding import Finding
 from pirecon.rawdata.grid import choose_grid
+from pirecon.rawdata.non_cartesian import is_cartesian
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.sort import sort_kspace
 
@@ -26,6 +27,8 @@ def audit(raw: RawData) -> list[Finding]:
     Raises:
         RawDataError: the lines cannot be sorted.
     """
+    if not is_cartesian(raw):
+        return _sorted([*raw.findings, *check_readouts(raw), *check_noise_scan(raw)])
     grid = choose_grid(raw)
     kspace = sort_kspace(raw)
     sampling = line_sampling(kspace)
@@ -38,4 +41,8 @@ def audit(raw: RawData) -> list[Finding]:
     findings += check_acceleration(raw, sampling)
     findings += check_partial_fourier(kspace, sampling)
     findings += check_calibration(raw, sampling)
+    return _sorted(findings)
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

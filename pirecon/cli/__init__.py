@@ -1,0 +1,5 @@
+"""The command ``pirecon``."""
+
+from pirecon.cli.main import app, main
+
+__all__ = ["app", "main"]

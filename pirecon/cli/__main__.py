@@ -1,0 +1,5 @@
+"""``python -m pirecon.cli``."""
+
+from pirecon.cli.main import main
+
+main()

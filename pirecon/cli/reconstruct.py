@@ -1,0 +1,146 @@
+"""``pirecon reconstruct``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pirecon.cli.words import (
+    Checkpoint,
+    DeviceName,
+    EncodingIndex,
+    MethodName,
+    Quiet,
+    RawFile,
+    check_method,
+    check_outputs,
+    device_of,
+    matrix_of,
+    notes,
+    progress_bar,
+)
+from pirecon.image import write_image
+from pirecon.measurement import Choices
+from pirecon.pipeline import reconstruct
+from pirecon.rawdata import read_mrd
+from pirecon.rawdata.trajectory_unit import UNITS
+
+PHYSICS = "Physics in the forward operator (by default as the file suggests)"
+
+
+def reconstruct_command(
+    raw: RawFile,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Image: .nii.gz, .nii, .h5 (MRD images), .npy or .png.")
+    ],
+    method: MethodName = "unrolled",
+    checkpoint: Checkpoint = "default",
+    matrix: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="Grid, at least the acquired one; slices have Z = 1.")
+    ] = None,
+    voxel: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="Largest voxel edge (of slices: in the plane), instead of --matrix."),
+    ] = None,
+    coils: Annotated[int | None, typer.Option(min=1, help="Compress to this many virtual coils.")] = None,
+    encoding: EncodingIndex = 0,
+    device: DeviceName = "cpu",
+    also: Annotated[list[Path] | None, typer.Option(help="Write the image here as well; may be repeated.")] = None,
+    quiet: Quiet = False,
+    interference: Annotated[
+        bool | None, typer.Option(help="Cancel radio-frequency interference.", rich_help_panel=PHYSICS)
+    ] = None,
+    sensing_coils: Annotated[
+        str | None,
+        typer.Option(
+            metavar="C,C,…",
+            help="Channels (from 0) that hear interference and no patient, where the file does not name them.",
+            rich_help_panel=PHYSICS,
+        ),
+    ] = None,
+    ghosts: Annotated[
+        bool | None, typer.Option(help="Align odd and even lines of echo-planar trains.", rich_help_panel=PHYSICS)
+    ] = None,
+    relaxation: Annotated[
+        bool | None, typer.Option(help="Undo the T2 decay along echo trains.", rich_help_panel=PHYSICS)
+    ] = None,
+    off_resonance: Annotated[
+        bool | None,
+        typer.Option(help="Undo what the field's errors do; needs a map or several echoes.", rich_help_panel=PHYSICS),
+    ] = None,
+    field_map: Annotated[
+        Path | None, typer.Option(metavar="NIFTI", help="Off-resonance, Hz.", rich_help_panel=PHYSICS)
+    ] = None,
+    concomitant: Annotated[
+        bool | None,
+        typer.Option(help="Undo the gradients' Maxwell fields; needs --sequence.", rich_help_panel=PHYSICS),
+    ] = None,
+    sequence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SEQ",
+            help="Pulseq file of the scan: its gradients, and the trajectory if the raw file has none.",
+            rich_help_panel=PHYSICS,
+        ),
+    ] = None,
+    motion: Annotated[
+        bool | None,
+        typer.Option(help="Look for rigid motion between shots; off by default (slow).", rich_help_panel=PHYSICS),
+    ] = None,
+    trajectory_unit: Annotated[
+        str | None,
+        typer.Option(help=f"Of a stored trajectory: {', '.join(UNITS)}; found by default.", rich_help_panel=PHYSICS),
+    ] = None,
+) -> None:
+    """Turn a raw file into an image in SNR units."""
+    console = Console(stderr=True, quiet=quiet)
+    outputs = [output, *(also or [])]
+    check_outputs(outputs)
+    check_method(method)
+    grid = matrix_of(matrix)
+    if grid is not None and voxel is not None:
+        raise typer.BadParameter("give --matrix or --voxel, not both", param_hint="--voxel")
+    choices = Choices(
+        interference=interference,
+        sensing_coils=_channels(sensing_coils),
+        ghosts=ghosts,
+        relaxation=relaxation,
+        off_resonance=off_resonance,
+        field_map=field_map,
+        concomitant=concomitant,
+        sequence=sequence,
+        motion=motion,
+        trajectory_unit=trajectory_unit,
+    )
+    with notes(console), progress_bar(console) as bar:
+        image = reconstruct(
+            read_mrd(raw, encoding=encoding),
+            method,
+            choices=choices,
+            checkpoint=checkpoint,
+            matrix=grid,
+            voxel=None if voxel is None else voxel * 1e-3,
+            n_coils=coils,
+            device=device_of(device),
+            progress=bar,
+        )
+    for station, note in image.notes.items():
+        console.print(f"{station}: {note}", highlight=False, markup=False)
+    for line in image.metadata["audit"]:  # type: ignore[attr-defined]
+        console.print(f"audit: {line}", highlight=False, markup=False)
+    for path in outputs:
+        write_image(image, path)
+        console.print(f"wrote {path}", highlight=False, markup=False)
+
+
+def _channels(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        message = f"needs channel numbers with commas between them, as in 4,5, not {text!r}"
+        raise typer.BadParameter(message, param_hint="--sensing-coils") from None

@@ -1,0 +1,31 @@
+"""``pirecon train`` and ``pirecon evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pirecon.cli.words import Quiet, notes
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml")]
+
+
+def train_command(config: ConfigFile, quiet: Quiet = False) -> None:
+    """Train an unrolled network on simulated scans; an interrupted run goes on when called again."""
+    from pirecon.training.config import read_config
+    from pirecon.training.fit import fit  # Lightning is slow to import and an optional dependency
+
+    with notes(Console(stderr=True, quiet=quiet)):
+        path = fit(read_config(config), progress=not quiet)
+    Console(stderr=True, quiet=quiet).print(f"wrote {path}", highlight=False, markup=False)
+
+
+def evaluate_command(config: ConfigFile, quiet: Quiet = False) -> None:
+    """Measure methods on held-out scans with a known truth."""
+    from pirecon.training.evaluate import run  # scikit-image is slow to import and an optional dependency
+
+    with notes(Console(stderr=True, quiet=quiet)):
+        run(config, progress=not quiet)

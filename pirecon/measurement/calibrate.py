@@ -1,0 +1,119 @@
+"""Sort, repair, whiten, and estimate what the forward operator is made of."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from pirecon.calibration import (
+    NoiseCovariance,
+    compression_matrix,
+    covariance_from_kspace,
+    covariance_from_noise_scan,
+    covariance_from_outer_samples,
+    estimate_sensitivity_maps,
+    mix_kspace_channels,
+    noise_along_readout,
+    prewhiten,
+)
+from pirecon.calibration.gridded_calibration import gridded_calibration
+from pirecon.measurement.choices import Choices
+from pirecon.measurement.columns import whiten_columns
+from pirecon.measurement.evolution import evolutions_of
+from pirecon.measurement.grid import Matrix, choose_matrix
+from pirecon.measurement.measurement import Measurement
+from pirecon.measurement.repair import repair
+from pirecon.measurement.trajectory import given_trajectory
+from pirecon.rawdata import (
+    KSpace,
+    NonCartesianKSpace,
+    RawData,
+    calibration_kspace,
+    is_cartesian,
+    noise_dwell_time_ratio,
+    noise_samples,
+    sort_kspace,
+    sort_readouts,
+)
+
+
+def calibrate(
+    raw: RawData,
+    *,
+    choices: Choices | None = None,
+    matrix: Matrix | None = None,
+    voxel: float | None = None,
+    n_coils: int | None = None,
+    device: torch.device | None = None,
+    average: int | None = None,
+) -> Measurement:
+    """Raw data → Measurement: everything that a reconstruction method needs.
+
+    Args:
+        raw: the raw file.
+        choices: which physics goes into E; None takes what the file suggests.
+        matrix: reconstruction grid (z, y, x) over the same field of view; the acquired matrix by default.
+        voxel: instead of ``matrix``: largest in-plane voxel edge (of all edges in 3D), m.
+        n_coils: compress to this many virtual coils; None keeps all.
+        device: where to compute.
+        average: use only this average of Cartesian data; None takes the mean of all.
+
+    Returns:
+        Measurement, in SNR units.
+
+    Raises:
+        ValueError: the raw data or the arguments cannot be used; the message says why and what to do.
+    """
+    choices = choices or Choices()
+    raw, notes = repair(raw, choices)
+    kspace: KSpace | NonCartesianKSpace
+    if is_cartesian(raw):
+        kspace = sort_kspace(raw, average=average, device=device)
+    else:
+        kspace = sort_readouts(raw, k=given_trajectory(raw, choices), unit=choices.trajectory_unit, device=device)
+        notes["trajectory"] = kspace.trajectory.source
+    covariance = noise_covariance(raw, kspace)
+    calibration = calibration_kspace(raw, device=device) if isinstance(kspace, KSpace) else None
+    whitened = prewhiten(kspace, covariance)
+    if calibration is not None:
+        calibration = prewhiten(calibration, covariance)
+    if n_coils is not None and n_coils < covariance.matrix.shape[0]:
+        compression = compression_matrix(whitened, n_coils)
+        whitened = _compressed(whitened, compression)
+        calibration = None if calibration is None else mix_kspace_channels(calibration, compression)
+    grid = choose_matrix(whitened.geometry, matrix=matrix, voxel=voxel)
+    imaging = whitened if isinstance(whitened, KSpace) else gridded_calibration(whitened)
+    maps = estimate_sensitivity_maps(imaging, calibration, grid)
+    notes |= {"noise": covariance.source, "sensitivities": maps.source}
+    if isinstance(whitened, KSpace) and choices.interference is not False:
+        columns = noise_along_readout(whitened)
+        if bool((columns.power > 1).any()):
+            whitened, maps = whiten_columns(whitened, maps, columns)
+            notes["noise of columns"] = columns.source
+    scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()) / kspace.n_averages)
+    measurement = Measurement(whitened, maps, grid, scale, notes)
+    return evolutions_of(measurement, raw, choices)
+
+
+def _compressed(kspace: KSpace | NonCartesianKSpace, matrix: Tensor) -> KSpace | NonCartesianKSpace:
+    if isinstance(kspace, KSpace):
+        return mix_kspace_channels(kspace, matrix)
+    return mix_kspace_channels(kspace, matrix)
+
+
+def noise_covariance(raw: RawData, kspace: KSpace | NonCartesianKSpace) -> NoiseCovariance:
+    """From the noise scan where there is one, else from the imaging data."""
+    samples = noise_samples(raw)
+    if samples is None:
+        if isinstance(kspace, KSpace):
+            return covariance_from_kspace(kspace)
+        return covariance_from_outer_samples(kspace)
+    ratio = noise_dwell_time_ratio(raw)
+    system = raw.header.acquisitionSystemInformation
+    return covariance_from_noise_scan(
+        samples,
+        bandwidth_ratio=1.0 if ratio is None else 1.0 / ratio,
+        receiver_noise_bandwidth=None if system is None else system.relativeReceiverNoiseBandwidth,
+    )

@@ -1,0 +1,40 @@
+"""Columns of the image that are noisier than others: narrow-band interference without a coil that hears it alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pirecon.algebra.fft import centred_fft, centred_ifft
+from pirecon.calibration import ReadoutNoise, SensitivityMaps
+from pirecon.rawdata import KSpace
+
+
+def whiten_columns(kspace: KSpace, maps: SensitivityMaps, noise: ReadoutNoise) -> tuple[KSpace, SensitivityMaps]:
+    """Divide every column along the readout by its noise, in the data and in the maps.
+
+        y' = F_x w F_xᴴ y,   S' = w S,   w(x) = 1/√power(x)
+
+    w commutes with the transforms along y and z, so y' = E' x + n' with white noise n': nothing is removed, disturbed
+    columns are merely believed less.
+
+    Args:
+        kspace: prewhitened, with the readout sampled in full.
+        maps: on the reconstruction grid.
+        noise: of the columns.
+
+    Returns:
+        k-space and maps.
+    """
+    w = noise.power.rsqrt().to(kspace.data.real.dtype)
+    data = centred_fft(w * centred_ifft(kspace.data, (-1,)), (-1,))
+    data = torch.where(kspace.weights > 0, data, 0)
+    return replace(kspace, data=data), replace(maps, maps=maps.maps * _on_grid(w, maps.maps.shape[-1]))
+
+
+def _on_grid(w: Tensor, n: int) -> Tensor:
+    """The column of the acquired grid that each of ``n`` columns over the same field of view lies in."""
+    position = (torch.arange(n, device=w.device) - n // 2) * len(w) / n + len(w) // 2
+    return w[position.round().long().clamp(0, len(w) - 1)]
