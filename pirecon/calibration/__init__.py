@@ -15,6 +15,7 @@ from pirecon.calibration.field_map_model import (
 from pirecon.calibration.field_map_nifti import field_map_from_nifti
 from pirecon.calibration.field_map_shift_pair import field_map_from_shift_pair
 from pirecon.calibration.interference import CancelledInterference, cancel_interference
+from pirecon.calibration.joint_estimation import JointEstimation, joint_estimation
 from pirecon.calibration.line_noise import ReadoutNoise, noise_along_readout, remove_line_noise
 from pirecon.calibration.noise_covariance import (
     NoiseCovariance,
@@ -25,12 +26,14 @@ from pirecon.calibration.noise_covariance import (
 from pirecon.calibration.phase_unwrapping import unwrap_phase
 from pirecon.calibration.prewhitening import prewhiten
 from pirecon.calibration.sensitivity_maps import SensitivityMaps, estimate_sensitivity_maps
+from pirecon.calibration.walsh import walsh
 
 __all__ = [
     "CancelledInterference",
     "Espirit",
     "FieldMap",
     "FieldModel",
+    "JointEstimation",
     "NoiseCovariance",
     "ReadoutNoise",
     "SensitivityMaps",
@@ -48,10 +51,12 @@ __all__ = [
     "field_map_from_shift_pair",
     "fit_polynomial",
     "fit_solid_harmonics",
+    "joint_estimation",
     "mix_kspace_channels",
     "noise_along_readout",
     "prewhiten",
     "remove_line_noise",
     "undistort_field_map",
     "unwrap_phase",
+    "walsh",
 ]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pirecon.calibration.interpolation import coarse_positions, interpolate_grid
+from pirecon.calibration.phase_reference import dominant_coil, refer_phase
 
 EDGE_MARGIN = 1.15  # windows that share samples spread the singular values a little past the edge
 LARGEST_WINDOW = 1200  # coils × samples; the time of the eigenvalue problem grows with the cube
@@ -93,7 +94,7 @@ def espirit_shared(calibration: Tensor, matrix: Sequence[int], settings: Espirit
         most = [POINTS_PER_KERNEL_SAMPLE * (2 * w - 1) for w in width]
         coarse = [coarse_positions(n, m) for n, m in zip(matrix, most, strict=True)]
         vectors, values = _eigenvectors(kernel, coarse, settings.n_sets)
-        vectors = _refer_phase(vectors, _dominant_coil(entry))
+        vectors = refer_phase(vectors, dominant_coil(entry))
         vectors = interpolate_grid(vectors, coarse, matrix)
         weight = _crop(interpolate_grid(values, coarse, matrix), crop, soft=settings.soft, region=entry.shape[-3:])
         norm = vectors.abs().square().sum(dim=1, keepdim=True).sqrt().clamp(min=torch.finfo(values.dtype).tiny)
@@ -167,18 +168,6 @@ def _eigenvectors(kernel: Tensor, grid: list[Tensor], n_sets: int) -> tuple[Tens
         values.append(value[..., -n_sets:].flip(-1))
         vectors.append(vector[..., -n_sets:].flip(-1))
     return torch.stack(vectors).permute(4, 3, 0, 1, 2), torch.stack(values).permute(3, 0, 1, 2)
-
-
-def _dominant_coil(calibration: Tensor) -> Tensor:
-    """Weights ``(coil,)`` of the virtual coil that holds most of the energy of ``(shared, coil, kz, ky, kx)``."""
-    samples = calibration.movedim(1, 0).flatten(1)
-    return torch.linalg.eigh(samples @ samples.mH)[1][:, -1]
-
-
-def _refer_phase(vectors: Tensor, coil: Tensor) -> Tensor:
-    """Turn each vector ``(set, coil, z, y, x)`` so that the virtual coil ``(coil,)`` sees it with phase zero."""
-    seen = torch.einsum("c,sczyx->szyx", coil.conj(), vectors)
-    return vectors * torch.polar(torch.ones_like(seen.real), -seen.angle()).unsqueeze(1)
 
 
 def _crop(values: Tensor, crop: float, *, soft: bool, region: Sequence[int]) -> Tensor:

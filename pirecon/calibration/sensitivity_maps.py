@@ -10,10 +10,12 @@ from torch import Tensor
 
 from pirecon.calibration.calibration_region import LARGEST_REGION, find_calibration_region, find_peak
 from pirecon.calibration.espirit import Espirit, espirit_shared
+from pirecon.calibration.joint_estimation import joint_estimation
 from pirecon.calibration.low_resolution_maps import low_resolution_maps
 from pirecon.rawdata.kspace import KSpace
 
 SMALLEST_REGION = 6  # samples along an axis; with fewer there are hardly any neighbourhoods to learn from
+MOST_SHARED = 8  # images that a joint estimate is made of: more only take longer
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ def estimate_sensitivity_maps(
 
     One coil: a map of ones, which leaves the coil's phase in the image. Several contrasts, repetitions, phases and
     sets share their maps. Without a fully sampled block the samples of all repetitions are put together; if there is
-    none even then, the maps are low-resolution images over their root-sum-of-squares.
+    none even then, image and sensitivities are estimated together, and where that does not explain the data to the
+    noise, the maps are low-resolution images over their root-sum-of-squares.
 
     Args:
         kspace: prewhitened imaging data.
@@ -71,14 +74,39 @@ def estimate_sensitivity_maps(
             maps[silent] = _low_resolution(data, silent, matrix)
             source += f"; slices {silent} have no signal above the noise there and got low-resolution images instead"
         return SensitivityMaps(maps.reshape(*batch, *maps.shape[1:]), source)
-    data, name = candidates[0] if calibration is not None else candidates[-1]
-    maps = _low_resolution(data, range(data.data.shape[0]), matrix)
-    source = (
-        f"no calibration region: low-resolution images of the {name} over their root-sum-of-squares, which are aliased "
-        f"if the centre of k-space was undersampled as well; acquire at least {SMALLEST_REGION}, better "
-        f"{LARGEST_REGION} neighbouring central lines"
-    )
+    maps, source = _without_region(candidates, matrix)
     return SensitivityMaps(maps.reshape(*batch, *maps.shape[1:]), source)
+
+
+def _without_region(candidates: list[tuple[KSpace, str]], matrix: tuple[int, ...]) -> tuple[Tensor, str]:
+    """Joint estimation where it explains the data, which undersampling of the very centre can prevent."""
+    found, explained = zip(*(_joint(candidates, i, matrix) for i in range(candidates[0][0].data.shape[0])), strict=True)
+    maps = torch.stack(found)
+    poor = [i for i, good in enumerate(explained) if not good]
+    source = "no calibration region: image and sensitivities were estimated together from the imaging data"
+    if not poor:
+        return maps, source
+    data, name = next(((d, n) for d, n in candidates if n.startswith("separate")), candidates[-1])
+    maps[poor] = _low_resolution(data, poor, matrix)
+    low = (
+        f"low-resolution images of the {name} over their root-sum-of-squares, which are aliased if the centre of "
+        f"k-space was undersampled as well; acquire at least {SMALLEST_REGION}, better {LARGEST_REGION} neighbouring "
+        "central lines"
+    )
+    if len(poor) == len(explained):
+        return maps, f"no calibration region: {low}"
+    return maps, f"{source}; it did not explain the data of slices {poor}, which got {low}"
+
+
+def _joint(candidates: list[tuple[KSpace, str]], i: int, matrix: tuple[int, ...]) -> tuple[Tensor, bool]:
+    """Joint estimate of slice ``i`` from the imaging data and such calibration data as lie on its grid."""
+    imaging = next(data for data, name in candidates if name == "central samples")
+    several = [data for data, name in candidates if name.startswith("separate")] + [imaging]
+    several = [data for data in several if data.data.shape[-4:] == imaging.data.shape[-4:]]
+    kspace = torch.cat([data.data[i] for data in several])
+    weights = torch.cat([data.weights[i] for data in several])
+    every = -(-kspace.shape[0] // MOST_SHARED)
+    return joint_estimation(kspace[::every], weights[::every], matrix, peak=find_peak(imaging))
 
 
 def _low_resolution(kspace: KSpace, slices: Sequence[int], matrix: tuple[int, ...]) -> Tensor:

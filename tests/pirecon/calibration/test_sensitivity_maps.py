@@ -79,16 +79,26 @@ def test_one_coil_is_a_map_of_ones(scan, kspace_of):
     assert "one coil" in found.source
 
 
-def test_without_calibration_lines_the_low_frequencies_serve_and_that_is_said(scan, kspace_of):
-    """A gap beside the peak leaves no block; the low-resolution images are still nearly those of the coils."""
+def test_without_a_calibration_region_image_and_maps_are_estimated_together_and_that_is_said(scan, kspace_of):
+    """A gap beside the peak leaves no block of neighbouring lines."""
     kspace, truth, head = scan(6, MATRIX, 40)
     weights = torch.ones(1, *MATRIX)
     weights[:, :, [34, 38]] = 0
     found = estimate_sensitivity_maps(kspace_of(kspace.data, weights), None, MATRIX)
     assert "no calibration region" in found.source
-    assert "neighbouring central lines" in found.source
-    assert error(found.maps[0], truth, head) < 0.3
+    assert "estimated together" in found.source
+    assert error(found.maps[0], truth, head) < 0.03
     torch.testing.assert_close(found.maps.norm(dim=1), torch.ones(1, *MATRIX))
+
+
+def test_slices_that_joint_estimation_cannot_explain_get_low_resolution_images_and_are_named(scan, kspace_of):
+    first, _, _ = scan(6, MATRIX, 20)
+    weights = torch.stack([central_lines(slice(34, 38)), central_lines(None)])
+    found = estimate_sensitivity_maps(
+        kspace_of(torch.stack([first.data, first.data]), weights, batch_axes=("slice",)), None, MATRIX
+    )
+    assert "slices [1], which got low-resolution images" in found.source
+    torch.testing.assert_close(found.maps.norm(dim=2), torch.ones(2, 1, *MATRIX))
 
 
 def test_noise_alone_gives_finite_maps_and_says_so(noise, kspace_of):
