@@ -15,6 +15,7 @@ from pirecon.encoding.maxwell_moments import (
     moments_of_trajectory,
     sorted_moments,
 )
+from pirecon.encoding.motion_sense import MotionSense
 from pirecon.encoding.non_cartesian import NonCartesianSense, grid_points
 from pirecon.encoding.off_resonance import off_resonance_basis, off_resonance_evolution, off_resonance_in
 from pirecon.encoding.phase_evolution import TemporalBasis, phase_evolution
@@ -29,6 +30,7 @@ from pirecon.encoding.relaxation_maps import (
 )
 from pirecon.encoding.relaxation_train import RefocusedTrain, refocused_train
 from pirecon.encoding.resolution import Resolution
+from pirecon.encoding.rigid_motion import RigidMotion
 from pirecon.encoding.sample_times import SampleTimes, cartesian_times, non_cartesian_times
 from pirecon.encoding.sampling import Sampling
 from pirecon.encoding.sense import CartesianSense
@@ -47,10 +49,12 @@ __all__ = [
     "FatWaterEncoding",
     "Fourier",
     "MaxwellMoments",
+    "MotionSense",
     "NonCartesianSense",
     "RefocusedTrain",
     "RelaxationMap",
     "Resolution",
+    "RigidMotion",
     "SampleTimes",
     "Sampling",
     "StackOfStars",

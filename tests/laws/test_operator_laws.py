@@ -29,8 +29,10 @@ from pirecon.encoding import (
     Evolving,
     FatWaterEncoding,
     Fourier,
+    MotionSense,
     NonCartesianSense,
     Resolution,
+    RigidMotion,
     Sampling,
     StackOfStars,
     Subspace,
@@ -95,6 +97,19 @@ def non_cartesian(grid: tuple[int, ...], *batch: int, is_stack: bool = False) ->
     return NonCartesianSense(maps, path(grid, is_stack=is_stack), random_weights(*batch, 1, 6, 5))
 
 
+def rigid_motion(grid: tuple[int, ...], n: int = 4) -> RigidMotion:
+    """Poses that leave the field of view in part; in a slice, what it cannot hold is left out."""
+    d, angles = torch.randn(2, n, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(14))
+    return RigidMotion((grid[0], grid[1], grid[2]), (5e-3, 3e-3, 2e-3), translations=5e-3 * d, rotations=0.3 * angles)
+
+
+def motion_sense(grid: tuple[int, ...], acquired: tuple[int, ...], n: int = 1, *, shaded: bool = False) -> MotionSense:
+    states = torch.randint(0, 4, (n, *acquired[:2]), generator=torch.Generator().manual_seed(15))
+    shading = random_complex(*grid, seed=16) if shaded else None
+    maps, weights = random_complex(N_COILS, *grid, seed=2), random_weights(n, 1, *acquired)
+    return MotionSense(maps, weights, states, rigid_motion(grid), shading=shading)
+
+
 # Every public subclass of LinearOperator: name → cases, each a function of the grid (z, y, x).
 TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperator]]] = {
     CartesianSense: [
@@ -128,10 +143,15 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
         lambda grid: non_cartesian(grid, 2),
     ],
     Nufft: [lambda grid: Nufft(path(grid), grid)],
+    MotionSense: [
+        lambda grid: motion_sense(grid, grid),
+        lambda grid: motion_sense(finer(grid), grid, 2, shaded=True),
+    ],
     Resolution: [
         lambda grid: Resolution((N_COILS, *finer(grid)), grid),
         lambda grid: Resolution((N_COILS, *grid), grid),
     ],
+    RigidMotion: [rigid_motion],
     Sampling: [
         lambda grid: Sampling(random_weights(1, *grid), N_COILS),
         lambda grid: Sampling(random_weights(N_COILS, *grid), N_COILS),
