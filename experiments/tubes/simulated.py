@@ -61,7 +61,9 @@ def row(peak_to_peak: float, snr: float, n_echoes: int, seed: int) -> list[str]:
         write_mrd(path, scan)
         raw = read_mrd(path)
     kspace = sort_kspace(raw)
-    noise = covariance_from_noise_scan(noise_samples(raw), bandwidth_ratio=noise_dwell_time_ratio(raw))
+    silence = noise_samples(raw)
+    assert silence is not None
+    noise = covariance_from_noise_scan(silence, bandwidth_ratio=noise_dwell_time_ratio(raw) or 1.0)
     images = centred_ifft(prewhiten(kspace, noise).data, (-3, -2, -1))  # (contrast, coil, z, y, x)
     hertz = 1 / (DWELL * MATRIX)
     seen = field_map_from_echoes(images, ECHO_TIMES[:n_echoes], geometry=kspace.geometry)
