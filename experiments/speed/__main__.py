@@ -20,6 +20,8 @@ from experiments.speed.measure import Task, Timing, measure
 from experiments.speed.nufft import nufft_2d, nufft_3d
 from experiments.speed.raw_file import raw_file
 from experiments.speed.report import machine, print_table, write_result
+from experiments.speed.volume import cg_sense_3d, coil_maps_3d
+from experiments.speed.wavelet import wavelet
 from experiments.speed.whole_slice import whole_slice
 
 RESULT = Path(__file__).with_name("result.md")
@@ -27,7 +29,10 @@ TASKS = [
     "raw-file",
     "slice",
     "coil-maps",
+    "coil-maps-3d",
     "cg-sense",
+    "cg-sense-3d",
+    "wavelet",
     "nufft-2d",
     "nufft-3d",
     "bloch-isochromats",
@@ -56,7 +61,10 @@ def main() -> None:
         "raw-file": lambda: raw_file(folder),
         "slice": lambda: whole_slice(folder, data, checkpoint=arguments.checkpoint),
         "coil-maps": lambda: coil_maps(folder, data),
+        "coil-maps-3d": lambda: coil_maps_3d(folder),
         "cg-sense": lambda: cg_sense(folder, data),
+        "cg-sense-3d": lambda: cg_sense_3d(folder),
+        "wavelet": lambda: wavelet(folder, data),
         "nufft-2d": nufft_2d,
         "nufft-3d": nufft_3d,
         "bloch-isochromats": lambda: bloch_isochromats(folder),

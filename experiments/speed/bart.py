@@ -34,9 +34,15 @@ def bart(*arguments: object) -> None:
 
 
 def write_cfl(path: Path, kspace: np.ndarray) -> Path:
-    """Write ``(coil, y, x)`` or ``(y, x)`` with BART's axes: x, y, z, coil, the first running fastest."""
-    x, y, coils = (*kspace.shape[::-1], 1)[:3]
-    shape = (x, y, 1, coils)
+    """Write ``(coil, z, y, x)``, ``(coil, y, x)`` or ``(y, x)`` with BART's axes.
+
+    These are x, y, z, coil, the first running fastest.
+    """
+    if kspace.ndim == 4:
+        shape = kspace.shape[::-1]
+    else:
+        x, y, coils = (*kspace.shape[::-1], 1)[:3]
+        shape = (x, y, 1, coils)
     path.with_suffix(".hdr").write_text("# Dimensions\n" + " ".join(map(str, shape + (1,) * (16 - len(shape)))) + "\n")
     np.ascontiguousarray(kspace, dtype=np.complex64).tofile(path.with_suffix(".cfl"))
     return path

@@ -44,13 +44,13 @@ def cg_sense(folder: Path, data: Slice) -> Task:
     return Task(
         name="CG-SENSE, 256 × 256, 8 coils, R = 4, 30 iterations",
         contenders=contenders,
-        agreement=_agreement,
+        agreement=agreement,
         wanted="no other is faster",
         missing=[] if installed() else [MISSING],
     )
 
 
-def _agreement(name: str, results: dict[str, Any]) -> str:
+def agreement(name: str, results: dict[str, Any]) -> str:
     """Distance from our image after the best real or complex scale (BART's scaling is its own)."""
     if name == OURS:
         return "reference"

@@ -33,13 +33,13 @@ def coil_maps(folder: Path, data: Slice) -> Task:
     return Task(
         name="coil maps, 256 × 256, 8 coils",
         contenders=contenders,
-        agreement=lambda name, results: _angle(results[name], data),
+        agreement=lambda name, results: angle(results[name], data),
         wanted="no other is faster",
         missing=[] if installed() else [MISSING],
     )
 
 
-def _angle(maps: np.ndarray, data: Slice) -> str:
+def angle(maps: np.ndarray, data: Slice) -> str:
     """Median sine of the angle between estimated and true coil vector in the object (a voxel's phase drops out)."""
     inside = np.abs(data.image) > 0.05 * np.abs(data.image).max()
     length = np.maximum(np.sqrt((np.abs(maps) ** 2).sum(axis=0)), 1e-12)

@@ -47,13 +47,13 @@ def whole_slice(folder: Path, data: Slice, *, checkpoint: str) -> Task:
     return Task(
         name="slice, calibration included, 256 × 256, 8 coils, R = 4",
         contenders=contenders,
-        agreement=lambda name, results: _error(results[name], data),
+        agreement=lambda name, results: error(results[name], data),
         wanted="no other is faster",
         missing=[] if installed() else [MISSING],
     )
 
 
-def _error(image: np.ndarray, data: Slice) -> str:
+def error(image: np.ndarray, data: Slice) -> str:
     """Relative error of the magnitude after the best scale."""
     magnitude, truth = np.abs(image).ravel(), np.abs(data.image).ravel()
     difference = (magnitude @ truth) / (magnitude @ magnitude) * magnitude - truth
