@@ -70,6 +70,16 @@ def _train_length(readings: Readings) -> int:
     return sum(label is not None and not label.phase_correction for label in labels)
 
 
+def _echo_spacing(readings: Readings) -> float | None:
+    """From one imaging line of a train to the next, s; None for a train of one."""
+    time, starts = 0.0, []
+    for block in readings.readings[0].blocks:
+        if block.readout is not None and block.readout.label is not None and not block.readout.label.phase_correction:
+            starts.append(time + block.readout.delay)
+        time += block.duration
+    return starts[1] - starts[0] if len(starts) > 1 else None
+
+
 def _labels(lines: list[Line], encoding: Encoding, *, n_phase_correction: int) -> tuple[list[Line], list[Line]]:
     """Labels of the navigators and of the train; every second line of both together is read backwards."""
     centre = encoding.matrix[1] // 2
@@ -167,7 +177,9 @@ def echo_planar(  # noqa: PLR0913  # what an operator sets
         n_dummies=n_dummies,
         readings=readings,
     )
-    return renamed(sequence, "echo_planar", echo_train_length=_train_length(readings))
+    return renamed(
+        sequence, "echo_planar", echo_train_length=_train_length(readings), echo_spacing=_echo_spacing(readings)
+    )
 
 
 def spin_echo_planar(  # noqa: PLR0913  # what an operator sets
@@ -209,4 +221,6 @@ def spin_echo_planar(  # noqa: PLR0913  # what an operator sets
         design=design,
         readings=readings,
     )
-    return renamed(sequence, "echo_planar", echo_train_length=_train_length(readings))
+    return renamed(
+        sequence, "echo_planar", echo_train_length=_train_length(readings), echo_spacing=_echo_spacing(readings)
+    )

@@ -156,7 +156,12 @@ def checked_sequence(
 
 
 def renamed(
-    sequence: Sequence, name: SequenceName, *, echo_times: tuple[float, ...] = (), echo_train_length: int = 1
+    sequence: Sequence,
+    name: SequenceName,
+    *,
+    echo_times: tuple[float, ...] = (),
+    echo_train_length: int = 1,
+    echo_spacing: float | None = None,
 ) -> Sequence:
     """The sequence under the name of its family.
 
@@ -165,11 +170,18 @@ def renamed(
         name: of the family.
         echo_times: of every contrast, s.
         echo_train_length: lines after each excitation.
+        echo_spacing: between them, s.
 
     Returns:
         Sequence.
     """
     if sequence.protocol is None:
         return sequence
-    protocol = replace(sequence.protocol, name=name, echo_times=echo_times, echo_train_length=echo_train_length)
+    protocol = replace(
+        sequence.protocol,
+        name=name,
+        echo_times=echo_times,
+        echo_train_length=echo_train_length,
+        echo_spacing=echo_spacing,
+    )
     return replace(sequence, protocol=protocol)

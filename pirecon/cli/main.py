@@ -7,6 +7,8 @@ import sys
 import typer
 from rich.console import Console
 
+from pirecon.cli.fat_water import fat_water_command
+from pirecon.cli.field_map import field_map_command
 from pirecon.cli.info import info_command
 from pirecon.cli.reconstruct import reconstruct_command
 from pirecon.cli.train import evaluate_command, train_command
@@ -19,6 +21,8 @@ app = typer.Typer(
 )
 app.command("info")(info_command)
 app.command("reconstruct")(reconstruct_command)
+app.command("fat-water")(fat_water_command)
+app.command("field-map")(field_map_command)
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from pirecon.cli.words import (
+    Bandwidth,
     Checkpoint,
     DeviceName,
     EncodingIndex,
@@ -21,11 +22,11 @@ from pirecon.cli.words import (
     matrix_of,
     notes,
     progress_bar,
+    read_raw,
 )
 from pirecon.image import write_image
 from pirecon.measurement import Choices
 from pirecon.pipeline import reconstruct
-from pirecon.rawdata import read_mrd
 from pirecon.rawdata.trajectory_unit import UNITS
 
 PHYSICS = "Physics in the forward operator (by default as the file suggests)"
@@ -67,6 +68,9 @@ def reconstruct_command(
     relaxation: Annotated[
         bool | None, typer.Option(help="Undo the T2 decay along echo trains.", rich_help_panel=PHYSICS)
     ] = None,
+    t2_map: Annotated[
+        Path | None, typer.Option(metavar="NIFTI", help="T2, s, for --relaxation.", rich_help_panel=PHYSICS)
+    ] = None,
     off_resonance: Annotated[
         bool | None,
         typer.Option(help="Undo what the field's errors do; needs a map or several echoes.", rich_help_panel=PHYSICS),
@@ -74,6 +78,7 @@ def reconstruct_command(
     field_map: Annotated[
         Path | None, typer.Option(metavar="NIFTI", help="Off-resonance, Hz.", rich_help_panel=PHYSICS)
     ] = None,
+    bandwidth: Bandwidth = None,
     concomitant: Annotated[
         bool | None,
         typer.Option(help="Undo the gradients' Maxwell fields; needs --sequence.", rich_help_panel=PHYSICS),
@@ -108,6 +113,7 @@ def reconstruct_command(
         sensing_coils=_channels(sensing_coils),
         ghosts=ghosts,
         relaxation=relaxation,
+        T2_map=t2_map,
         off_resonance=off_resonance,
         field_map=field_map,
         concomitant=concomitant,
@@ -117,7 +123,7 @@ def reconstruct_command(
     )
     with notes(console), progress_bar(console) as bar:
         image = reconstruct(
-            read_mrd(raw, encoding=encoding),
+            read_raw(raw, encoding=encoding, bandwidth=bandwidth),
             method,
             choices=choices,
             checkpoint=checkpoint,

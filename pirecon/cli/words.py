@@ -15,13 +15,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pirecon.image import check_output_path
 from pirecon.methods import METHODS
+from pirecon.rawdata import RawData, read_mrd
+from pirecon.rawdata.bandwidth import with_bandwidth
 
 RawFile = Annotated[Path, typer.Argument(metavar="RAW", help="MRD (ISMRMRD HDF5) or fastMRI/M4Raw HDF5 file.")]
 EncodingIndex = Annotated[int, typer.Option(min=0, help="Which encoding of the file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 MethodName = Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")]
 Checkpoint = Annotated[str, typer.Option(help="Of the unrolled network: shipped name or file.")]
+Bandwidth = Annotated[
+    float | None,
+    typer.Option(min=0.001, metavar="KHZ", help="Of the field of view along the readout, if the file does not tell."),
+]
 DeviceName = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")]
+
+
+def read_raw(path: Path, *, encoding: int = 0, bandwidth: float | None = None) -> RawData:
+    """Read a raw file, with the bandwidth of an option in kHz where the file has none."""
+    raw = read_mrd(path, encoding=encoding)
+    return raw if bandwidth is None else with_bandwidth(raw, 1e3 * bandwidth)
 
 
 def check_method(name: str) -> None:

@@ -40,9 +40,8 @@ def write_nifti(image: Image, path: str | os.PathLike[str], *, magnitude: bool =
     """
     import nibabel
 
-    check_image(image)
-    affine, order = _stack(image.geometry)
-    values = _values(image, order, magnitude=magnitude)
+    values, affine = stacked_values(image)
+    values = np.abs(values).astype(np.float32) if magnitude else values.astype(np.complex64)
     if values.ndim > _MAX_DIMENSIONS:
         raise ValueError(
             f"{path}: the image has the batch axes {image.batch_axes}, but NIfTI holds at most seven axes, four of "
@@ -82,6 +81,19 @@ def affine_ras_mm(geometry: Geometry) -> np.ndarray:
     (+x left, +y posterior, +z superior): R = −L, A = −P.
     """
     return _stack(geometry)[0]
+
+
+def stacked_values(image: Image) -> tuple[np.ndarray, np.ndarray]:
+    """Values in the order of a NIfTI file, ``(x, y, slice·z, *reversed batch)``, and the affine (RAS, mm).
+
+    Raises:
+        ValueError: data and geometry contradict each other, or the slices are no even stack.
+    """
+    check_image(image)
+    affine, order = _stack(image.geometry)
+    data, _ = with_slices_last(image)
+    values = data.flatten(-4, -3).detach().cpu().resolve_conj().numpy()  # (*batch, slice·z, y, x)
+    return values[..., order, :, :].T, affine
 
 
 def _stack(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
@@ -144,15 +156,6 @@ def _check_directions(geometry: Geometry) -> None:
             f"geometry.directions is {directions.tolist()}, but its rows must be three perpendicular unit vectors "
             "(along z, y, x); zeros usually mean that the raw file has no orientation: put a nominal one there"
         )
-
-
-def _values(image: Image, order: np.ndarray, *, magnitude: bool) -> np.ndarray:
-    """``(x, y, slice·z, *reversed batch)``, float32 or complex64."""
-    data, _ = with_slices_last(image)
-    data = data.flatten(-4, -3)  # (*batch, slice·z, y, x)
-    values = (data.abs() if magnitude else data).detach().cpu().resolve_conj().numpy()
-    values = values[..., order, :, :]
-    return values.astype(np.float32 if magnitude else np.complex64).T
 
 
 def _description(image: Image, *, magnitude: bool) -> bytes:

@@ -87,7 +87,8 @@ def calibrate(
     imaging = whitened if isinstance(whitened, KSpace) else gridded_calibration(whitened)
     maps = estimate_sensitivity_maps(imaging, calibration, grid)
     notes |= {"noise": covariance.source, "sensitivities": maps.source}
-    if isinstance(whitened, KSpace) and choices.interference is not False:
+    # Asked for only: fine detail at the edge of a small k-space looks like interference.
+    if isinstance(whitened, KSpace) and choices.interference:
         columns = noise_along_readout(whitened)
         if bool((columns.power > 1).any()):
             whitened, maps = whiten_columns(whitened, maps, columns)

@@ -15,6 +15,7 @@ class Choices:
         sensing_coils: channels that hear interference and no patient, counted from 0; None takes the file's labels.
         ghosts: correct the difference of odd and even lines of echo-planar trains.
         relaxation: the decay along echo trains.
+        T2_map: NIfTI file in s, for the decay of each voxel; None takes what tissues have at this field.
         off_resonance: of every voxel, where a field map is known: given, or from the echoes of the scan itself.
         field_map: NIfTI file in Hz; None looks for echoes in the scan.
         concomitant: Maxwell fields of the gradients, where these are known from ``sequence``.
@@ -27,6 +28,7 @@ class Choices:
     sensing_coils: tuple[int, ...] | None = None
     ghosts: bool | None = None
     relaxation: bool | None = None
+    T2_map: Path | None = None
     off_resonance: bool | None = None
     field_map: Path | None = None
     concomitant: bool | None = None

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from pirecon.encoding import Evolution, MaxwellMoments, concomitant_evolution, moments_of_sequence, sorted_moments
-from pirecon.encoding.maxwell_moments import readouts_played
+from pirecon.encoding.imperfect_refocusing import with_imperfect_refocusing
+from pirecon.encoding.maxwell_moments import moments_of_readouts, readouts_played
 from pirecon.encoding.pulseq import read_sequence
 from pirecon.measurement.choices import Choices
 from pirecon.measurement.lines import lines_of_image
@@ -45,7 +45,8 @@ def concomitant_part(
 
 
 def _moments(path: Path) -> MaxwellMoments:
-    return moments_of_sequence(read_sequence(path))
+    sequence = read_sequence(path)
+    return with_imperfect_refocusing(moments_of_sequence(sequence), sequence)
 
 
 def _of_image(measurement: Measurement, raw: RawData, moments: MaxwellMoments, B0: float, index: int) -> Evolution:
@@ -57,7 +58,7 @@ def _of_image(measurement: Measurement, raw: RawData, moments: MaxwellMoments, B
     else:
         played = readouts_played(raw, moments)
         rows = np.searchsorted(played, lines)
-        own = replace(moments, moments=moments.moments[:, torch.from_numpy(rows)])
+        own = moments_of_readouts(moments, rows)
     geometry = kspace.geometry.with_matrix(measurement.matrix)
     evolution = concomitant_evolution(own, geometry, B0=B0, slice=measurement.counter(index, "slice"))
     return replace(

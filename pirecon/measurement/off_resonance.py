@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ismrmrd
 import numpy as np
-import torch
 from torch import Tensor
 
-from pirecon.algebra.conjugate_gradient import conjugate_gradient
 from pirecon.calibration import FieldMap, field_map_from_echoes, field_map_from_nifti, undistort_field_map
 from pirecon.encoding import Evolution, SampleTimes, cartesian_times, non_cartesian_times, off_resonance_evolution
 from pirecon.measurement.choices import Choices
+from pirecon.measurement.echo_images import echo_images
 from pirecon.measurement.lines import lines_of_image
 from pirecon.measurement.measurement import Measurement
 from pirecon.rawdata import KSpace, RawData
@@ -18,7 +17,6 @@ from pirecon.rawdata.streams import has_flag
 
 SMALLEST_SHIFT = 0.1
 """Turns of phase over the readout, which are voxels of displacement; less than that changes no image."""
-N_ITERATIONS, WEIGHT = 8, 0.05  # of the images that the field is taken from: CG-SENSE as at the network's start
 
 
 def off_resonance_part(
@@ -65,9 +63,20 @@ def _times(measurement: Measurement, raw: RawData, index: int) -> SampleTimes:
 
 def _field_map(measurement: Measurement, raw: RawData, choices: Choices) -> FieldMap | str:
     """The map on the reconstruction grid, or why there is none."""
-    geometry = measurement.kspace.geometry.with_matrix(measurement.matrix)
     if choices.field_map is not None:
+        geometry = measurement.kspace.geometry.with_matrix(measurement.matrix)
         return field_map_from_nifti(choices.field_map, geometry, unit="Hz")
+    return field_map_of_echoes(measurement, raw)
+
+
+def field_map_of_echoes(measurement: Measurement, raw: RawData) -> FieldMap | str:
+    """The field map from the echoes of a scan, at its true place, or a sentence that says why there is none.
+
+    Args:
+        measurement: of the scan, without evolutions.
+        raw: the raw file.
+    """
+    geometry = measurement.kspace.geometry.with_matrix(measurement.matrix)
     axes, times = measurement.kspace.batch_axes, raw.physics.echo_times
     if "contrast" not in axes:
         return "no field map, and one echo alone"
@@ -77,12 +86,12 @@ def _field_map(measurement: Measurement, raw: RawData, choices: Choices) -> Fiel
     chosen = _same_direction(measurement, raw, n_echoes)
     if len(chosen) < 2:
         return "no two echoes are read in the same direction"
-    images = _images(measurement).movedim(axes.index("contrast"), -4)[..., chosen, :, :, :]
+    images = echo_images(measurement).movedim(axes.index("contrast"), -4)[..., chosen, :, :, :]
     field = field_map_from_echoes(images.unsqueeze(-4), [times[i] for i in chosen], geometry=geometry)
     if isinstance(measurement.kspace, KSpace) and raw.dwell_time is not None:
         readout = _times(measurement, raw, 0).times
-        step = float(readout[..., 1] - readout[..., 0]) * readout.shape[-1]
-        field = undistort_field_map(field, hertz_per_voxel=1 / step)
+        step = abs(float((readout[..., 1] - readout[..., 0]).flatten()[0]))
+        field = undistort_field_map(field, hertz_per_voxel=1 / (step * measurement.matrix[-1]))
     return field
 
 
@@ -95,13 +104,3 @@ def _same_direction(measurement: Measurement, raw: RawData, n_echoes: int) -> li
         lines = lines_of_image(raw, measurement, echo * n_slices if contrast_first else echo)
         reverse.append(bool(np.mean(has_flag(raw.readouts["flags"][lines], ismrmrd.ACQ_IS_REVERSE)) > 0.5))
     return [i for i, r in enumerate(reverse) if r == reverse[0]]
-
-
-@torch.no_grad()
-def _images(measurement: Measurement) -> Tensor:
-    """CG-SENSE images ``(*batch, z, y, x)`` without any evolution."""
-    images = []
-    for index in range(measurement.n_images):
-        y, E = measurement.encoding(index)
-        images.append(conjugate_gradient(E.normal, E.adjoint(y), regularisation=WEIGHT, n_iterations=N_ITERATIONS))
-    return torch.stack(images).reshape(*measurement.batch, *measurement.matrix)

@@ -8,6 +8,7 @@ import torch
 from pirecon.rawdata.finding import Finding
 from pirecon.rawdata.kspace import KSpace
 from pirecon.rawdata.noise_scan import noise_dwell_time_ratio, noise_samples
+from pirecon.rawdata.non_cartesian import is_cartesian
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.readout import silent_lines
 
@@ -59,11 +60,9 @@ def check_readouts(raw: RawData) -> list[Finding]:
         findings.append(
             Finding("field strength missing", "info", "neither field nor frequency is given", "left unknown")
         )
-    if raw.encoding.trajectory in ("epi", "other"):
-        found = f"the trajectory is '{raw.encoding.trajectory}'"
-        findings.append(
-            Finding("trajectory not Cartesian", "warning", found, "taken for Cartesian; ghosts are not corrected")
-        )
+    if raw.encoding.trajectory == "other" and is_cartesian(raw):
+        found = "the trajectory is 'other', and none is stored"
+        findings.append(Finding("trajectory not Cartesian", "warning", found, "taken for Cartesian"))
     return findings
 
 
