@@ -34,7 +34,9 @@ from pirecon.encoding.rigid_motion import RigidMotion
 from pirecon.encoding.sample_times import SampleTimes, cartesian_times, non_cartesian_times
 from pirecon.encoding.sampling import Sampling
 from pirecon.encoding.sense import CartesianSense
+from pirecon.encoding.slice_profile import SliceProfile, box_profile, pulse_profile
 from pirecon.encoding.stack_of_stars import StackOfStars
+from pirecon.encoding.thick_slices import ThickSlices
 
 __all__ = [
     "CartesianSense",
@@ -57,9 +59,12 @@ __all__ = [
     "RigidMotion",
     "SampleTimes",
     "Sampling",
+    "SliceProfile",
     "StackOfStars",
     "Subspace",
     "TemporalBasis",
+    "ThickSlices",
+    "box_profile",
     "cartesian_times",
     "concomitant_evolution",
     "decay_basis",
@@ -79,6 +84,7 @@ __all__ = [
     "phase_evolution",
     "prior_evolution",
     "product",
+    "pulse_profile",
     "refocused_train",
     "relaxation_evolution",
     "sorted_moments",

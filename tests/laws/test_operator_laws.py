@@ -8,8 +8,10 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 import pirecon
@@ -36,9 +38,13 @@ from pirecon.encoding import (
     Sampling,
     StackOfStars,
     Subspace,
+    ThickSlices,
+    box_profile,
     fat_spectrum_at,
+    pulse_profile,
     stack_of_stars,
 )
+from pirecon.rawdata.geometry import Geometry
 
 GRIDS = [(1, 7, 6), (5, 4, 9), (1, 11, 18)]  # (z, y, x)
 N_COILS = 3
@@ -110,6 +116,18 @@ def motion_sense(grid: tuple[int, ...], acquired: tuple[int, ...], n: int = 1, *
     return MotionSense(maps, weights, states, rigid_motion(grid), shading=shading)
 
 
+def thick_slices(grid: tuple[int, ...], *, tilt: float) -> ThickSlices:
+    """Three slices with gaps, sagittal and tilted by ``tilt`` rad, partly outside of a volume of two more planes."""
+    volume = Geometry(
+        (grid[0] + 2, grid[1], grid[2]), (2e-3, 1.5e-3, 1e-3), np.array([[1e-3, 0, -2e-3]]), np.eye(3)[::-1]
+    )
+    turn = Rotation.from_rotvec(tilt * np.array([0.6, -0.64, 0.48])).as_matrix()
+    directions = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]]) @ turn
+    centres = np.array([[-4e-3], [0.2e-3], [4e-3]]) * directions[0]
+    profile = pulse_profile(refocused_thickness=1.5) if tilt else box_profile()
+    return ThickSlices(volume, Geometry((1, 5, 7), (3e-3, 2.2e-3, 1.1e-3), centres, directions), profile)
+
+
 # Every public subclass of LinearOperator: name → cases, each a function of the grid (z, y, x).
 TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperator]]] = {
     CartesianSense: [
@@ -158,6 +176,7 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
     ],
     StackOfStars: [lambda grid: StackOfStars(path((5, *grid[1:]), is_stack=True), (5, *grid[1:]))],
     Subspace: [lambda grid: Subspace(cartesian_sense(finer(grid), grid), random_complex(2, 1, *grid[1:], seed=7))],
+    ThickSlices: [lambda grid: thick_slices(grid, tilt=0.0), lambda grid: thick_slices(grid, tilt=0.3)],
     Toeplitz: [lambda grid: Toeplitz(toeplitz_spectrum(path(grid), grid, random_weights(6, 5)), grid)],
     Wavelet: [
         lambda grid: Wavelet(grid, dtype=torch.float64),
