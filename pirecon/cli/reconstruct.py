@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -24,10 +25,12 @@ from pirecon.cli.words import (
     progress_bar,
     read_raw,
 )
-from pirecon.image import write_image
+from pirecon.image import Image, write_image
 from pirecon.measurement import Choices
+from pirecon.motion import Motion, write_motion
 from pirecon.pipeline import reconstruct
 from pirecon.rawdata.trajectory_unit import UNITS
+from pirecon.report.motion_figure import motion_figure
 
 PHYSICS = "Physics in the forward operator (by default as the file suggests)"
 
@@ -140,6 +143,21 @@ def reconstruct_command(
     for path in outputs:
         write_image(image, path)
         console.print(f"wrote {path}", highlight=False, markup=False)
+    for path in _write_motion(image, output):
+        console.print(f"wrote {path}", highlight=False, markup=False)
+
+
+def _write_motion(image: Image, output: Path) -> Iterator[Path]:
+    """Poses of every image that moved, as table and as plot beside the image."""
+    stem = output.name.split(".")[0]
+    motions: tuple[Motion | None, ...] = image.metadata["motion"]  # type: ignore[assignment]
+    for number, motion in enumerate(motions):
+        if motion is None:
+            continue
+        for suffix, write in ((".csv", write_motion), (".png", motion_figure)):
+            path = output.with_name(f"{stem}_motion_{number}{suffix}")
+            write(path, motion)
+            yield path
 
 
 def _channels(text: str | None) -> tuple[int, ...] | None:

@@ -24,6 +24,7 @@ from pirecon.measurement.columns import whiten_columns
 from pirecon.measurement.evolution import evolutions_of
 from pirecon.measurement.grid import Matrix, choose_matrix
 from pirecon.measurement.measurement import Measurement
+from pirecon.measurement.motion import Channels, with_motion
 from pirecon.measurement.repair import repair
 from pirecon.measurement.trajectory import given_trajectory
 from pirecon.rawdata import (
@@ -79,6 +80,7 @@ def calibrate(
     whitened = prewhiten(kspace, covariance)
     if calibration is not None:
         calibration = prewhiten(calibration, covariance)
+    compression = None
     if n_coils is not None and n_coils < covariance.matrix.shape[0]:
         compression = compression_matrix(whitened, n_coils)
         whitened = _compressed(whitened, compression)
@@ -95,6 +97,7 @@ def calibrate(
             notes["noise of columns"] = columns.source
     scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()) / kspace.n_averages)
     measurement = Measurement(whitened, maps, grid, scale, notes)
+    measurement = with_motion(measurement, raw, choices, Channels(covariance, compression))
     return evolutions_of(measurement, raw, choices)
 
 

@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from pirecon.algebra.linear_operator import LinearOperator
-from pirecon.encoding import CartesianSense, Evolving
+from pirecon.encoding import CartesianSense, Evolving, NonCartesianSense
 from pirecon.unrolled.checkpoint import ModelCard
 
 MARGIN = 0.1  # relative: estimates of SNR are not better than that
@@ -16,7 +16,7 @@ MARGIN = 0.1  # relative: estimates of SNR are not better than that
 def scan_properties(kspace: Tensor, E: LinearOperator, image: Tensor) -> dict[str, float]:
     """SNR, acceleration, super-resolution and coil count of one scan, defined as in the training simulation.
 
-    Off the grid acceleration and super-resolution have no such definition and are left out.
+    Off the grid, and of a body that moved, acceleration and super-resolution have no such definition and are left out.
 
     Args:
         kspace: ``(coil, *samples)``, SNR units.
@@ -55,7 +55,7 @@ def outside_training_range(
                 f"{name.replace('_', ' ')} outside the training range: found {found[name]:.3g}, "
                 f"trained on {low:g} to {high:g}; compare with --method cg-sense before trusting detail"
             )
-    if "acceleration" not in found:
+    if isinstance(E.encoding if isinstance(E, Evolving) else E, NonCartesianSense):
         messages.append(
             "trajectory outside the training range: found samples off the grid, trained on Cartesian lines; compare "
             "with --method cg-sense before trusting detail"
