@@ -35,6 +35,13 @@ results: $(INSTALLED)  ## measure the reconstruction and the simulator; writes d
 	$(PYTHON) -m experiments.independent
 	$(PYTHON) -m experiments.isochromats
 	$(PYTHON) -m experiments.real_and_simulated
+	$(PYTHON) -m experiments.echo_train
+	$(PYTHON) -m experiments.off_resonance
+	$(PYTHON) -m experiments.tubes
+	$(PYTHON) -m experiments.fat_fraction
+	$(PYTHON) -m experiments.interference
+	$(PYTHON) -m experiments.motion
+	$(PYTHON) -m experiments.thick_slices
 	$(PYTHON) -m experiments.field_strength_snr
 
 docs: $(INSTALLED)  ## the reference of both packages, from their docstrings, in output/docs
