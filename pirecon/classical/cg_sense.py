@@ -47,13 +47,23 @@ def cg_sense(
         return E.normal(x)
 
     if regularisation is None:
-        n_axes = len(E.codomain_shape)
-        weight: float | Tensor = wiener_regularisation(kspace, n_voxels=prod(E.domain_shape), n_axes=n_axes)
+        weight: float | Tensor = wiener_regularisation(kspace, n_voxels=_n_independent(E), n_axes=len(E.codomain_shape))
     else:
         weight = regularisation
     return conjugate_gradient(
         normal, E.adjoint(kspace), regularisation=weight, n_iterations=n_iterations, tolerance=1e-6
     )
+
+
+def _n_independent(E: LinearOperator) -> int:
+    """Voxels that tell something of their own: on a grid finer than a Cartesian k-space, as many as that has places.
+
+    The finer voxels share the power of the acquired window; counted one by one each would seem weak, and λ would shrink
+    the image as many times more.
+    """
+    n_voxels = prod(E.domain_shape)
+    is_cartesian = len(E.codomain_shape) == 4  # (coil, kz, ky, kx)
+    return min(n_voxels, prod(E.codomain_shape[-3:])) if is_cartesian else n_voxels
 
 
 def wiener_regularisation(kspace: Tensor, *, n_voxels: int, n_axes: int = 4) -> Tensor:
@@ -65,7 +75,7 @@ def wiener_regularisation(kspace: Tensor, *, n_voxels: int, n_axes: int = 4) -> 
 
     Args:
         kspace: y, complex ``(*batch, coil, *samples)``, SNR units, zero where nothing was measured.
-        n_voxels: voxels of the image.
+        n_voxels: voxels of the image, or places in the acquired k-space where the image's grid is finer.
         n_axes: of coil and samples together.
 
     Returns:

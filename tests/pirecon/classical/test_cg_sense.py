@@ -8,8 +8,10 @@ import pytest
 import sigpy.mri.app
 import torch
 
+from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
 from pirecon.classical import adjoint, cg_sense
 from pirecon.classical.cg_sense import wiener_regularisation
+from pirecon.encoding import CartesianSense
 
 
 @pytest.mark.parametrize("shape", [(1, 48, 45), (1, 33, 40), (8, 18, 15)])
@@ -75,3 +77,13 @@ def test_default_needs_no_tuning(n_coils: int, acceleration: int, snr: float, ma
         scan.error(cg_sense(scan.kspace, scan.E, regularisation=10**p)) for p in (-4, -3, -2.5, -2, -1.5, -1, 0)
     )
     assert scan.error(cg_sense(scan.kspace, scan.E)) < 10 ** (2 / 20) * tuned
+
+
+def test_finer_grid_does_not_shrink_the_image(make_scan: Callable) -> None:
+    """A coil alike everywhere: cut to the acquired k-space, the image does not depend on the grid."""
+    scan = make_scan((1, 45, 32), n_coils=1, snr=10)
+    images = []
+    for grid in ((1, 45, 32), (1, 90, 64)):
+        image = cg_sense(scan.kspace, CartesianSense(torch.ones(1, *grid, dtype=scan.kspace.dtype), scan.E.weights))
+        images.append(centred_ifft(crop_or_pad_centre(centred_fft(image, (-2, -1)), (1, 45, 32)), (-2, -1)))
+    torch.testing.assert_close(images[1], images[0], rtol=1e-4, atol=1e-4)
