@@ -26,6 +26,7 @@ from pirecon.calibration.noise_covariance import (
 from pirecon.calibration.phase_unwrapping import unwrap_phase
 from pirecon.calibration.prewhitening import prewhiten
 from pirecon.calibration.sensitivity_maps import SensitivityMaps, estimate_sensitivity_maps
+from pirecon.calibration.signal_free_noise import noise_without_signal
 from pirecon.calibration.walsh import walsh
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "joint_estimation",
     "mix_kspace_channels",
     "noise_along_readout",
+    "noise_without_signal",
     "prewhiten",
     "remove_line_noise",
     "undistort_field_map",
