@@ -40,7 +40,7 @@ def to_inverse_metres(
 
     Raises:
         ValueError: no such unit.
-        RawDataError: NaN, a trajectory without extent, or an extent that fits no unit.
+        RawDataError: NaN, a trajectory without extent, or an extent that fits no unit, or not the one that is given.
 
     Source: MRpro, ``KTrajectoryIsmrmrd``; BART manual, "the unit of measurement for kspace trajectory is 1/FOV";
     Gadgetron's generators of trajectories (−½ to ½).
@@ -57,13 +57,19 @@ def to_inverse_metres(
         "rad/m": np.full(n_axes, 1 / (2 * math.pi)),
         "rad/mm": np.full(n_axes, 1e3 / (2 * math.pi)),
     }
-    if unit is not None:
-        if unit not in per_metre:
-            raise ValueError(f"there is no trajectory unit {unit!r}; choose one of {', '.join(UNITS)}")
-        return trajectory * per_metre[unit], f"unit {unit} as given"
+    if unit is not None and unit not in per_metre:
+        raise ValueError(f"there is no trajectory unit {unit!r}; choose one of {', '.join(UNITS)}")
     reach = _reach(trajectory[..., :2], path)
     spanned = float((n / length)[:2].max()) / 2
     found = {name: reach * float(factor[:2].max()) / spanned for name, factor in per_metre.items()}
+    if unit is not None:
+        if found[unit] > LONGEST:
+            raise RawDataError(
+                f"{path}: in the unit {unit}, the trajectory reaches {100 * found[unit]:.3g} % of what the matrix "
+                "spans. The unit is another one, or matrix or field of view of the header are wrong; leave out "
+                "--trajectory-unit to have the unit found, or correct the header."
+            )
+        return trajectory * per_metre[unit], f"unit {unit} as given, {100 * found[unit]:.3g} % of k-space"
     name = min(found, key=lambda u: abs(math.log(found[u])))
     if not SHORTEST <= found[name] <= LONGEST:
         reaches = ", ".join(f"{u}: {100 * part:.3g} %" for u, part in found.items())

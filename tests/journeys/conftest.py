@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +15,50 @@ import pirecon.cli
 from pirecon.unrolled import Architecture, ModelCard, build_network, save_checkpoint
 
 Command = Callable[..., int]
+Scan = Callable[..., Path]
+Reconstruct = Callable[..., tuple[np.ndarray, str]]
+Change = Callable[[np.ndarray], np.ndarray]
+OVERSAMPLING = 2
+"""Of the readout, by default of ``bloch simulate``."""
+
+
+def expected_of(raw: Path, *, oversampling: int = OVERSAMPLING) -> np.ndarray:
+    """What optimal coil combination of noise-free data gives in SNR units: |m| √(n Sᴴ Ψ⁻¹ S), ``(slice, z, y, x)``.
+
+    Ψ = ½ E[n nᴴ] of a sample. Cutting the field of view of a readout that is sampled n times as densely keeps the noise
+    of a sample and takes 1/n of the samples for the image, each with √n of its signal. Spokes and spirals are not cut:
+    n = 1.
+
+    Roemer et al., Magn Reson Med 16:192 (1990). All lines once; averaging raises it by √averages.
+    """
+    with h5py.File(raw) as file:
+        image, maps, covariance = (
+            file[f"dataset/truth/{name}"][:] for name in ("image", "sensitivity_maps", "noise_covariance")
+        )
+    if not covariance.any():
+        return abs(image)
+    whitened = np.einsum("ij,sjzyx->sizyx", np.linalg.inv(np.linalg.cholesky(covariance / oversampling)), maps)
+    return abs(image) * np.linalg.norm(whitened, axis=1)
+
+
+def relative_error(image: np.ndarray, truth: np.ndarray) -> float:
+    """‖image − truth‖ / ‖truth‖, the scale included."""
+    return float(np.linalg.norm(image - truth) / np.linalg.norm(truth))
+
+
+def relative_difference(image: np.ndarray, truth: np.ndarray) -> float:
+    """The same with the scale fitted to the truth."""
+    return relative_error(image * np.vdot(image, truth) / np.vdot(image, image), truth)
+
+
+def edited(raw: Path, path: Path, change: Change) -> Path:
+    """A copy of a raw file with its table of readouts (``head``, ``traj``, ``data``) changed."""
+    path.write_bytes(raw.read_bytes())
+    with h5py.File(path, "r+") as file:
+        table = change(file["dataset/data"][:])
+        del file["dataset/data"]
+        file.create_dataset("dataset/data", data=table, maxshape=(None,))
+    return path
 
 
 def _run(main: Callable[[], None], name: str, *arguments: object) -> int:
@@ -55,3 +101,16 @@ def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = ModelCard(architecture, "0.1.0", "untrained", {"snr": (2.0, 60.0), "field_strength": (0.05, 0.1)})
     save_checkpoint(path, build_network(architecture), card)
     return path
+
+
+@pytest.fixture
+def reconstruct(pirecon_command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Reconstruct:
+    """Magnitude image ``([slice,] y, x)`` of ``pirecon reconstruct *arguments``, and what it said, on one line."""
+
+    def image_of(raw: Path, *arguments: object) -> tuple[np.ndarray, str]:
+        out = tmp_path / "reconstructed.npy"
+        method = () if "--method" in arguments else ("--method", "cg-sense")
+        assert pirecon_command("reconstruct", raw, "-o", out, *method, *arguments) == 0
+        return abs(np.load(out)).squeeze(), " ".join(capsys.readouterr().err.split())
+
+    return image_of

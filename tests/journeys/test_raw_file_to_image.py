@@ -1,36 +1,14 @@
 """From a raw file to an image through the command line: error, orientation and scale are right."""
 
-from pathlib import Path
-
 import h5py
 import ismrmrd
 import nibabel
 import numpy as np
 import pytest
 
+from tests.journeys.conftest import expected_of, relative_error
+
 PHANTOM = ("--engine", "closed-form", "--phantom", "asymmetric", "--variation", "0.5", "--seed", "3")
-
-
-def expected_of(raw: Path) -> np.ndarray:
-    """What optimal coil combination of noise-free data gives in SNR units: |m| √(Sᴴ Ψ⁻¹ S), ``(slice, z, y, x)``.
-
-    Ψ = ½ E[n nᴴ]: the noise of the real part, which SNR units count in.
-
-    Roemer et al., Magn Reson Med 16:192 (1990). All lines once; averaging raises it by √averages.
-    """
-    with h5py.File(raw) as file:
-        image, maps, covariance = (
-            file[f"dataset/truth/{name}"][:] for name in ("image", "sensitivity_maps", "noise_covariance")
-        )
-    if not covariance.any():
-        return abs(image)
-    whitened = np.einsum("ij,sjzyx->sizyx", np.linalg.inv(np.linalg.cholesky(covariance / 2)), maps)
-    return abs(image) * np.linalg.norm(whitened, axis=1)
-
-
-def relative_error(image: np.ndarray, truth: np.ndarray) -> float:
-    """‖image − truth‖ / ‖truth‖, the scale included."""
-    return float(np.linalg.norm(image - truth) / np.linalg.norm(truth))
 
 
 SINGLE = ("--matrix", "1,40,33", "--coils", "1", "--snr", "40")
