@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from bloch.excitation_window import spins_of_slice
-from bloch.magnetisation.phase_graph_echo_train import EchoTrain, steady_echo_train
 from bloch.magnetisation.spins import Spins
 from bloch.magnetisation.spins_of_phantom import spins_of
 from bloch.phantom import Lesion, MapPhantom, Phantom, lesion_mask, random_brain_slice
-from bloch.rawfile import write_mrd
+from bloch.rawfile import RawScan, write_mrd
 from bloch.receiver import volume_coil
 from bloch.scanner import Scanner
 from bloch.sequence import (
@@ -31,6 +30,7 @@ from bloch.sequence import (
     linear_order,
     turbo_spin_echo,
 )
+from bloch.sequence.readings import Readings, cartesian_readings
 from bloch.sequence.spoiling import ideally_spoiled
 from bloch.sequence.view_order import ViewOrder
 from bloch.simulate import Conditions, simulate
@@ -69,17 +69,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Scan:
-    """What was played and what is true. Images have a mean of 1 over the object.
+    """What was played and what is true. Images, weighted with the coil's sensitivity, have a mean of 1 over the object.
 
     Attributes:
         kspace: as pirecon sorted it, complex128 ``(ky, kx)``.
-        truth: every line at the effective echo, complex128 ``(y, x)``.
+        truth: every line at the effective echo, played as well, complex128 ``(y, x)``.
         contrasts: images of a multi-echo spin echo, complex128 ``(contrast, y, x)``.
         echo_times: of the contrasts, s.
         train: as pirecon found it in the raw file.
         decays: of the spins in each voxel of a grid twice as fine, at the echo times, ``(contrast, 2 y, 2 x)``.
         lesion: mask ``(y, x)``.
-        agreement: played k-space against the closed form of the same echoes, relative.
     """
 
     kspace: Tensor
@@ -89,7 +88,6 @@ class Scan:
     train: RefocusedTrain
     decays: Tensor
     lesion: Tensor
-    agreement: float
 
 
 CASES = (
@@ -102,7 +100,7 @@ CASES = (
 
 
 def play(case: Case, phantom: Phantom | MapPhantom | None = None) -> Scan:
-    """Play, write the raw file, read it, and work out the truth.
+    """Play, write the raw file and read it; play once more for the truth.
 
     Args:
         case: what is scanned.
@@ -113,84 +111,89 @@ def play(case: Case, phantom: Phantom | MapPhantom | None = None) -> Scan:
         oversampling=1, sample_time=41.7e-6, noise_readouts=0,
     )  # fmt: skip
     scanner = Scanner(case.B0, volume_coil(), max_gradient=6e-3)
+    readings = cartesian_readings(encoding, scanner)
+    conditions = Conditions(noise=False, concomitant=False, n_isochromats=5 if case.angle == 180 else 17)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tissues whose T1 at this field is extrapolated
-        if phantom is None:
-            phantom = random_brain_slice(
-                case.seed, matrix=(2 * N, 2 * N), field_of_view=FIELD_OF_VIEW, orientation="transaxial",
-                lesions=case.lesion is not None, lesion=case.lesion,
-            )  # fmt: skip
-        sequence = _sequence(case, encoding, scanner)
-        conditions = Conditions(noise=False, concomitant=False, n_isochromats=5 if case.angle == 180 else 17)
-        raw_scan = simulate(phantom, sequence, scanner, conditions=conditions, seed=case.seed)
+        phantom = _head(case) if phantom is None else phantom
+        played, ideal = (
+            simulate(phantom, _sequence(case, encoding, scanner, r), scanner, conditions=conditions, seed=case.seed)
+            for r in (readings, _alone(readings))
+        )
         spins = spins_of(phantom, case.B0, generator=torch.Generator().manual_seed(case.seed))
     spins = spins_of_slice(spins, encoding, 0, selective=False, is_cylinder=True)
     with tempfile.TemporaryDirectory() as folder:
-        write_mrd(Path(folder) / "raw.h5", raw_scan)
+        write_mrd(Path(folder) / "raw.h5", played)
         raw = read_mrd(Path(folder) / "raw.h5")
     train = refocused_train(raw)
     assert isinstance(train, RefocusedTrain), train
-    played = sort_kspace(raw).data[0, 0].to(torch.complex128)
-    return _judged(case, phantom, spins, encoding, played, train)
+    image = _image(_lines(ideal))
+    unit = image.abs()[image.abs() > 0.1 * image.abs().max()].mean()
+    times, echoes = _multi_echo(case, spins)
+    contrasts = torch.stack([_image(_closed_form(spins, encoding, echo)) for echo in echoes.T])
+    contrasts = contrasts * (image.abs().sum() / contrasts[0].abs().sum())  # as bright as the scan
+    lesion = lesion_mask(phantom)[0, ::2, ::2] if isinstance(phantom, Phantom) else torch.zeros(N, N, dtype=torch.bool)
+    return Scan(
+        kspace=sort_kspace(raw).data[0, 0].to(torch.complex128) / unit,
+        truth=image / unit,
+        contrasts=contrasts / unit,
+        echo_times=times,
+        train=train,
+        decays=_binned(spins, echoes),
+        lesion=lesion,
+    )
 
 
-def _sequence(case: Case, encoding: Encoding, scanner: Scanner) -> Sequence:
+def _head(case: Case) -> Phantom:
+    return random_brain_slice(
+        case.seed, matrix=(2 * N, 2 * N), field_of_view=FIELD_OF_VIEW, orientation="transaxial",
+        lesions=case.lesion is not None, lesion=case.lesion,
+    )  # fmt: skip
+
+
+def _alone(readings: Readings) -> Readings:
+    """A train for each line, which is read by the effective echo: every line stands for an average of its own."""
+    own = [replace(reading, line=replace(reading.line, average=n)) for n, reading in enumerate(readings.readings)]
+    return replace(readings, readings=tuple(own))
+
+
+def _sequence(case: Case, encoding: Encoding, scanner: Scanner, readings: Readings) -> Sequence:
     return ideally_spoiled(
         turbo_spin_echo(
             encoding, scanner, echo_time=case.effective * case.echo_spacing, repetition_time=case.repetition_time,
             echo_train_length=case.n_echoes, echo_spacing=case.echo_spacing, order=case.order,
-            refocusing_angles=math.radians(case.angle), n_dummies=DUMMIES,
+            refocusing_angles=math.radians(case.angle), n_dummies=DUMMIES, readings=readings,
             design=TrainDesign(pulse=PulseDesign(duration=0.0, slice_selective=False)),
         )
     )  # fmt: skip
 
 
-def _judged(
-    case: Case, phantom: Phantom | MapPhantom, spins: Spins, encoding: Encoding, played: Tensor, train: RefocusedTrain
-) -> Scan:
-    angles = torch.full((case.n_echoes,), math.radians(case.angle), dtype=torch.float64)
-    echoes = steady_echo_train(
-        spins.T1.double(), spins.T2.double(), train=EchoTrain(angles, case.echo_spacing),
-        repetition_time=case.repetition_time,
-    ).real  # fmt: skip
-    echo = train.share[:, 0].argmax(0)
-    same = _closed_form(spins, encoding, echoes, echo)
-    ideal = _closed_form(spins, encoding, echoes, torch.full_like(echo, train.effective_echo))
-    gain = (same.conj() * played).sum() / same.abs().square().sum()  # of the coil, one number
-    image = _image(ideal)
-    unit = image.abs()[image.abs() > 0.1 * image.abs().max()].mean()
+def _lines(scan: RawScan) -> Tensor:
+    """k-space of the one coil, complex128 ``(ky, kx)``."""
+    kspace = torch.zeros(N, N, dtype=torch.complex128)
+    kspace[[line.ky for line in scan.lines]] = torch.from_numpy(scan.samples[:, 0]).to(torch.complex128)
+    return kspace
+
+
+def _multi_echo(case: Case, spins: Spins) -> tuple[list[float], Tensor]:
+    """Echo times, and what perfect refocusing leaves of each spin, ``(spin, contrast)``."""
     times = [case.echo_spacing * (n + 1) for n in range(0, 2 * N_CONTRASTS, 2)]
     decays = torch.exp(-torch.tensor(times, dtype=torch.float64) / spins.T2.double()[:, None])
-    recovered = (1 - torch.exp(-case.repetition_time / spins.T1.double()))[:, None]
-    contrasts = [
-        _image(_closed_form(spins, encoding, decays * recovered, torch.full_like(echo, n))) for n in range(N_CONTRASTS)
-    ]
-    lesion = lesion_mask(phantom)[0, ::2, ::2] if isinstance(phantom, Phantom) else torch.zeros(N, N, dtype=torch.bool)
-    agreement = float((played / gain - same).norm() / same.norm())
-    return Scan(
-        kspace=played / gain / unit,
-        truth=image / unit,
-        contrasts=torch.stack(contrasts) / unit,
-        echo_times=times,
-        train=train,
-        decays=_binned(spins, decays * recovered),
-        lesion=lesion,
-        agreement=agreement,
-    )
+    return times, decays * (1 - torch.exp(-case.repetition_time / spins.T1.double()))[:, None]
 
 
-def _closed_form(spins: Spins, encoding: Encoding, echoes: Tensor, echo: Tensor) -> Tensor:
-    """k-space ``(ky, kx)`` whose line ky was read by echo[ky]; echoes ``(spin, echo)``. Boxes, no isochromats."""
+def _closed_form(spins: Spins, encoding: Encoding, echo: Tensor) -> Tensor:
+    """k-space ``(ky, kx)`` of an ideal coil, all of it at one echo; echo ``(spin,)``."""
     k = (torch.arange(N, dtype=torch.float64) - N // 2) / FIELD_OF_VIEW
     t = (torch.arange(N, dtype=torch.float64) - N // 2) * encoding.sample_time
     total = torch.zeros(N, N, dtype=torch.complex128)
     for part in torch.arange(len(spins)).split(20000):
         x, y, _ = spins.position[part].double().unbind(1)
         rate = 2j * math.pi * spins.off_resonance[part].double() + 1 / spins.T2[part].double()
-        along_x = torch.exp(-2j * math.pi * x[:, None] * k - rate[:, None] * t) * torch.sinc(k * spins.extent[0])
+        along_x = torch.exp(-2j * math.pi * x[:, None] * k - rate[:, None] * t)
         along_x = along_x * torch.exp(-spins.R2_prime[part].double()[:, None] * t.abs())
-        along_y = torch.exp(-2j * math.pi * y[:, None] * k) * torch.sinc(k * spins.extent[1])
-        total += (along_y * echoes[part][:, echo] * spins.equilibrium[part].double()[:, None]).T @ along_x
+        along_y = torch.exp(-2j * math.pi * y[:, None] * k)
+        total += (along_y * (echo[part] * spins.equilibrium[part].double())[:, None]).T @ along_x
     return total / (math.prod(encoding.voxel_size) * N)
 
 
