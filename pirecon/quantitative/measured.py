@@ -37,7 +37,7 @@ def fat_and_water(
         ValueError: no contrasts, or the file lacks their echo times or the field strength.
     """
     if "contrast" not in batch_axes:
-        raise ValueError("fat and water are told apart by several echoes, but the file has one contrast only")
+        raise ValueError(f"{raw.path}: several echoes tell fat from water, but the file has one contrast only")
     echoes = images.movedim(list(batch_axes).index("contrast"), 0)
     times = raw.physics.echo_times
     if raw.field_strength is None or len(times) != len(echoes):
