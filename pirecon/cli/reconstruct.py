@@ -111,6 +111,9 @@ def reconstruct_command(
     grid = matrix_of(matrix)
     if grid is not None and voxel is not None:
         raise typer.BadParameter("give --matrix or --voxel, not both", param_hint="--voxel")
+    if trajectory_unit is not None and trajectory_unit not in UNITS:
+        message = f"there is no unit {trajectory_unit!r}; choose one of {', '.join(UNITS)}"
+        raise typer.BadParameter(message, param_hint="--trajectory-unit")
     choices = Choices(
         interference=interference,
         sensing_coils=_channels(sensing_coils),

@@ -95,6 +95,8 @@ def calibrate(
         if bool((columns.power > 1).any()):
             whitened, maps = whiten_columns(whitened, maps, columns)
             notes["noise of columns"] = columns.source
+    if choices.interference and not {"interference", "noise of columns"} & notes.keys():
+        notes["interference"] = "no sensing coils, and no columns along the readout that are noisier than others; kept"
     scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()) / kspace.n_averages)
     measurement = Measurement(whitened, maps, grid, scale, notes)
     measurement = with_motion(measurement, raw, choices, Channels(covariance, compression))

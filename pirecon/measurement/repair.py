@@ -30,6 +30,14 @@ def repair(raw: RawData, choices: Choices) -> tuple[RawData, dict[str, str]]:
             notes["interference"] = f"not cancelled, as asked; channels {list(found.sensing)} hear no patient: left out"
         else:
             raw, notes["interference"] = cancelled, found.source
-    if raw.encoding.trajectory == "epi" and choices.ghosts is not False:
-        raw, notes["ghosts"] = correct_epi_ghost(raw)
+    if raw.encoding.trajectory == "epi":
+        if choices.ghosts is False:
+            notes["ghosts"] = "left as they are, as asked"
+        else:
+            raw, notes["ghosts"] = correct_epi_ghost(raw)
+    elif choices.ghosts:
+        raise ValueError(
+            f"{raw.path}: odd and even lines can be aligned in echo-planar scans only, and the header's trajectory is "
+            f"{raw.encoding.trajectory}; leave --ghosts out, or write epi into the header if that is what it was"
+        )
     return raw, notes

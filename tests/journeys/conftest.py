@@ -71,6 +71,14 @@ def _run(main: Callable[[], None], name: str, *arguments: object) -> int:
     return 0
 
 
+def check_refusal(said: str, reason: str, out: Path) -> None:
+    """One paragraph with the reason, no traceback, no image."""
+    assert reason in said
+    assert "Traceback" not in said
+    assert 40 < len(said) < 1000
+    assert not out.exists()
+
+
 @pytest.fixture(scope="session")
 def pirecon_command() -> Command:
     """Exit code of ``pirecon *arguments``."""
@@ -105,12 +113,13 @@ def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reconstruct(pirecon_command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Reconstruct:
-    """Magnitude image ``([slice,] y, x)`` of ``pirecon reconstruct *arguments``, and what it said, on one line."""
+    """Magnitude image ``([slice,] y, x)`` of ``pirecon reconstruct *arguments``, and its notes, on one line."""
 
     def image_of(raw: Path, *arguments: object) -> tuple[np.ndarray, str]:
         out = tmp_path / "reconstructed.npy"
         method = () if "--method" in arguments else ("--method", "cg-sense")
         assert pirecon_command("reconstruct", raw, "-o", out, *method, *arguments) == 0
-        return abs(np.load(out)).squeeze(), " ".join(capsys.readouterr().err.split())
+        notes, _, _ = " ".join(capsys.readouterr().err.split()).partition("wrote /")
+        return abs(np.load(out)).squeeze(), notes
 
     return image_of

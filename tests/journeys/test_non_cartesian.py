@@ -146,7 +146,6 @@ def test_the_sequence_of_another_scan_is_refused(
         (0.0, (), "the trajectory is 0 everywhere"),
         (0.01, (), "fits no unit"),
         (np.nan, (), "NaN"),
-        (1.0, ("--trajectory-unit", "furlong"), "'furlong'"),
         (1.0, ("--trajectory-unit", "cycles/voxel"), "reaches 4.8e+03 %"),
         (None, (), "Give the Pulseq file of the scan (--sequence)"),
         (None, ("--sequence", "nowhere.seq"), "nowhere.seq: there is no such file"),
