@@ -45,7 +45,8 @@ def off_resonance_part(
     if turns < SMALLEST_SHIFT:
         return (), f"{found.source}; moves nothing by {SMALLEST_SHIFT} voxel, left out"
     parts = tuple(_of_image(measurement, raw, field, index) for index in range(measurement.n_images))
-    return parts, f"{found.source}; up to {turns:.2g} voxels along the readout; {parts[0].source}"
+    fat = "" if choices.field_map is not None else "; fat's chemical shift counts as off-resonance"
+    return parts, f"{found.source}{fat}; up to {turns:.2g} voxels along the readout; {parts[0].source}"
 
 
 def _of_image(measurement: Measurement, raw: RawData, field: Tensor, index: int) -> Evolution:
