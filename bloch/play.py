@@ -162,19 +162,21 @@ def _sensitivities(
     if motion is None:
         return at(spins.position)
     times = steps.sample_time
-    borders = torch.linspace(float(times[0]), float(times[-1]) + 1e-9, MOST_POSES + 1, dtype=torch.float64)
+    # Breathing returns to where it was, and so its poses are levels of its amplitude; those of a head are times.
+    place = motion.at(times).double() if isinstance(motion, RespiratoryMotion) else times
+    borders = torch.linspace(float(place.min()), float(place.max()) + 1e-9, MOST_POSES + 1, dtype=torch.float64)
     middle = (borders[1:] + borders[:-1]) / 2
-    state = (torch.searchsorted(borders, times, right=True) - 1).clamp(0, MOST_POSES - 1)
+    state = (torch.searchsorted(borders, place.contiguous(), right=True) - 1).clamp(0, MOST_POSES - 1)
     return SensitivityStates(torch.stack([at(pose) for pose in _poses(spins, motion, middle)]), state)
 
 
-def _poses(spins: Spins, motion: RigidMotion | RespiratoryMotion, times: Tensor) -> list[Tensor]:
-    """Places of the spins at some times, each (spin, 3)."""
+def _poses(spins: Spins, motion: RigidMotion | RespiratoryMotion, places: Tensor) -> list[Tensor]:
+    """Places of the spins at some times, or at some amplitudes of a breath, each (spin, 3)."""
     rest = spins.position
     if isinstance(motion, RespiratoryMotion):
         way = torch.zeros_like(rest) if spins.displacement is None else spins.displacement
-        return [rest + way * float(amplitude) for amplitude in motion.at(times)]
-    return [rest @ R.T.to(rest) + d.to(rest) for R, d in zip(*motion.at(times), strict=True)]
+        return [rest + way * float(amplitude) for amplitude in places]
+    return [rest @ R.T.to(rest) + d.to(rest) for R, d in zip(*motion.at(places), strict=True)]
 
 
 def _in_order(played: list[Tensor], sequence: Sequence) -> Tensor:

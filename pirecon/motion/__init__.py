@@ -15,6 +15,7 @@ from pirecon.motion.respiratory import (
     respiratory_bins,
     respiratory_signal,
 )
+from pirecon.motion.self_gating import gated_weights
 from pirecon.motion.write import write_motion
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SeparateLines",
     "estimate_motion",
     "gated",
+    "gated_weights",
     "gating_weights",
     "moving_encoding",
     "navigator_features",

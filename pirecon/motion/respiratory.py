@@ -40,17 +40,20 @@ class RespiratorySignal:
     source: str
 
 
-def respiratory_signal(features: np.ndarray, feature_times: np.ndarray, times: np.ndarray) -> RespiratorySignal:
+def respiratory_signal(
+    features: np.ndarray, feature_times: np.ndarray, times: np.ndarray, *, nuisance: np.ndarray | None = None
+) -> RespiratorySignal:
     """Breathing in samples that see the same part of k-space again and again.
 
-    The magnitudes of all channels and samples, detrended by a parabola over time, are projected on their first
-    principal component, which is smoothed to the band of breathing and scaled between its 5th and 95th percentile. The
-    end at which the signal stays longer is taken for expiration.
+    From the magnitudes of all channels and samples a parabola over time is taken, and what else is known to change
+    them. Their first principal component within the band of breathing is smoothed and scaled between its 5th and 95th
+    percentile. The end at which the signal stays longer is taken for expiration.
 
     Args:
         features: complex or real ``(moment, feature)``: navigators, or the samples about k = 0 of all channels.
         feature_times: when, growing, s, ``(moment,)``.
         times: of the readouts to be sorted, s, ``(readout,)``.
+        nuisance: what is fitted and taken off besides the parabola, real ``(moment, function)``.
 
     Returns:
         RespiratorySignal; ``found`` is False where nothing breathes.
@@ -71,7 +74,7 @@ def respiratory_signal(features: np.ndarray, feature_times: np.ndarray, times: n
     rate = (len(feature_times) - 1) / duration if duration > 0 else 0.0
     if duration * SLOWEST < LEAST_BREATHS / 2 or rate < 2 * FASTEST:
         return _nothing(times, f"{len(feature_times)} moments over {duration:.3g} s are too few to see breaths")
-    even, signal, share, swing = _component(features, feature_times)
+    even, signal, share, swing = _component(features, feature_times, nuisance)
     if share < LEAST_SHARE or swing < FLATNESS:
         return _nothing(times, f"no breathing: {100 * share:.0f} % of the signal lies in its band")
     low, high = np.percentile(signal, (5, 95))
@@ -154,18 +157,24 @@ def gating_weights(signal: RespiratorySignal, *, keep: float = 0.4) -> np.ndarra
     return np.exp(-beyond / 0.1)
 
 
-def _component(features: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Even times, band-limited first component, its share of the power, and its swing over the noise."""
+def _component(
+    features: np.ndarray, times: np.ndarray, nuisance: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Even times, band-limited component, its share of the power, and its swing over the noise."""
     even = np.linspace(times[0], times[-1], len(times))
     scaled = 2 * (times - times[0]) / (times[-1] - times[0]) - 1
     trend = np.polynomial.polynomial.polyvander(scaled, 2)
+    if nuisance is not None:
+        trend = np.concatenate([trend, nuisance], axis=1)
     flat = features - trend @ np.linalg.lstsq(trend, features, rcond=None)[0]
-    _, _, direction = np.linalg.svd(flat, full_matrices=False)
-    component = np.interp(even, times, flat @ direction[0])
-    spectrum = np.fft.rfft(component)
+    flat = np.stack([np.interp(even, times, column) for column in flat.T], axis=1)
     frequency = np.fft.rfftfreq(len(even), even[1] - even[0])
-    # Its shape needs a few harmonics of the breath; the band for the decision does not.
     band = (frequency >= SLOWEST) & (frequency <= FASTEST)
+    passed = np.fft.irfft(np.where(band[:, None], np.fft.rfft(flat, axis=0), 0), len(even), axis=0)
+    _, _, direction = np.linalg.svd(passed, full_matrices=False)
+    component = flat @ direction[0]
+    spectrum = np.fft.rfft(component)
+    # Its shape needs a few harmonics of the breath; the band for the decision does not.
     power = np.abs(spectrum) ** 2
     share = float(power[band].sum() / max(power[1:].sum(), 1e-300))
     smooth = np.fft.irfft(np.where(frequency <= 2 * FASTEST, spectrum, 0), len(even))
