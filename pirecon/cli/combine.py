@@ -43,6 +43,9 @@ def combine_command(
         float | None,
         typer.Option(metavar="MM", help="Of the slices of NIfTI stacks, which know only their distance."),
     ] = None,
+    align: Annotated[
+        bool, typer.Option(help="Look for motion of the patient between the stacks; off by default (slow).")
+    ] = False,
     method: MethodName = "unrolled",
     checkpoint: Checkpoint = "default",
     encoding: EncodingIndex = 0,
@@ -74,7 +77,11 @@ def combine_command(
                 )
         with progress_bar(console) as bar:
             volume = combine_stacks(
-                images, voxel=None if voxel is None else voxel * 1e-3, device=device_of(device), progress=bar
+                images,
+                voxel=None if voxel is None else voxel * 1e-3,
+                align=align,
+                device=device_of(device),
+                progress=bar,
             )
     for station, note in volume.metadata["notes"].items():  # type: ignore[attr-defined]
         console.print(f"{station}: {note}", highlight=False, markup=False)

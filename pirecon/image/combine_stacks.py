@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pirecon.classical.stack_intensity import BRIGHT, brightness, noise_level, without_noise_bias
+from pirecon.classical.stack_registration import StackPose, moved, register_stacks
 from pirecon.classical.volume_from_stacks import DEFAULT_STRENGTH, volume_from_stacks
 from pirecon.encoding.slice_profile import SliceProfile, pulse_profile
 from pirecon.encoding.thick_slices import ThickSlices
@@ -21,15 +22,19 @@ from pirecon.image.stack_volume import common_volume
 ALIKE = 0.5
 """Stacks that resemble each other less than this are of another contrast, or the patient has moved."""
 
+COARSER = 2.0
+"""Voxels on which stacks are aligned, over the volume's."""
+
 SAME_WAY = math.radians(15)
 
 
-def combine_stacks(
+def combine_stacks(  # noqa: PLR0913 - the one call with everything a user can wish for
     images: Sequence[Image],
     *,
     voxel: float | None = None,
     profile: SliceProfile | None = None,
     noise: Sequence[float] | None = None,
+    align: bool = False,
     strength: float = DEFAULT_STRENGTH,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
@@ -44,6 +49,7 @@ def combine_stacks(
         voxel: edge of the volume's voxels, m; by default the smallest edge in any stack's plane.
         profile: of the slices; by default that of a sinc pulse of 90° with time-bandwidth product 4.
         noise: standard deviation of the noise in each stack, in its unit; estimated from the images by default.
+        align: look for rigid motion of the patient between the stacks, against the first; slower.
         strength: of the total variation, see :func:`pirecon.classical.volume_from_stacks`.
         device: where to compute.
         progress: called with (done, total).
@@ -73,12 +79,21 @@ def combine_stacks(
     stacks = [without_noise_bias(y, s) for y, s in zip(stacks, levels, strict=True)]
     gains, resemblances = brightness(stacks, operators)
     _warn(images, resemblances)
+    motion = "not looked for"
+    if align and len(stacks) > 1:
+        coarse = common_volume(geometries, COARSER * volume.voxel_size[0])
+        poses = register_stacks(stacks, geometries, coarse, profile=profile, noise=levels, gains=gains)
+        about = np.reshape(coarse.centres, (-1, 3))[0]
+        geometries = [moved(g, pose, about=about) for g, pose in zip(geometries, poses, strict=True)]
+        operators = [ThickSlices(volume, g, profile) for g in geometries]
+        motion = "; ".join(f"stack {n}: {_moved_by(pose)}" for n, pose in enumerate(poses[1:], start=2))
     found = volume_from_stacks(stacks, operators, noise=levels, gains=gains, strength=strength, progress=progress)
     seen = torch.stack([A.field_of_view(found) for A in operators]).sum(dim=0)[found > BRIGHT * found.amax()]
     alone = 100 * float((seen < 2).double().mean()) if seen.numel() else 100.0
     notes = {
         "stacks": f"{len(images)} stacks of {', '.join(_describe(image) for image in images)}",
         "slice profile": f"{profile.source}{'' if len(images) > 1 else '; one stack only'}",
+        "motion between stacks": motion,
         "brightness": "of the stacks beside the first: " + ", ".join(f"{g:.3g}" for g in gains),
         "noise": ("estimated: " if noise is None else "given: ") + ", ".join(f"{s:.3g}" for s in levels),
         "volume": f"{' x '.join(map(str, volume.matrix))} voxels of {1e3 * volume.voxel_size[0]:.3g} mm from "
@@ -120,6 +135,13 @@ def _warn(images: Sequence[Image], resemblances: Sequence[float]) -> None:
                 "contrast, and has the patient lain still?",
                 stacklevel=3,
             )
+
+
+def _moved_by(pose: StackPose) -> str:
+    if not pose.translation.any() and not pose.rotation.any():
+        return "none"
+    mm, degrees = np.round(1e3 * pose.translation, 2), np.round(np.degrees(pose.rotation), 2)
+    return f"{mm.tolist()} mm and {degrees.tolist()} degrees along and about L, P, S"
 
 
 def _describe(image: Image) -> str:
