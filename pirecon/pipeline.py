@@ -58,7 +58,7 @@ def reconstruct(  # noqa: PLR0913 - the one call with everything a user can wish
         "echo_time": raw.echo_time,
         "repetition_time": raw.repetition_time,
         "motion": tuple(None if moving is None else moving.motion for moving in measurement.moving),
-        "audit": [f"{f.name}: {f.found}; {f.done}" for f in audit(raw)],
+        "audit": [f"{f.name}: {f.found}; {f.done}" for f in audit(measurement.raw)],
     }
     return Image(
         data=image.cpu(),

@@ -7,6 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
+from pirecon.cli.combine import combine_command
 from pirecon.cli.fat_water import fat_water_command
 from pirecon.cli.field_map import field_map_command
 from pirecon.cli.info import info_command
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("info")(info_command)
 app.command("reconstruct")(reconstruct_command)
+app.command("combine")(combine_command)
 app.command("fat-water")(fat_water_command)
 app.command("field-map")(field_map_command)
 app.command("train")(train_command)

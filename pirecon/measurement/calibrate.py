@@ -16,6 +16,7 @@ from pirecon.calibration import (
     estimate_sensitivity_maps,
     mix_kspace_channels,
     noise_along_readout,
+    noise_without_signal,
     prewhiten,
 )
 from pirecon.calibration.gridded_calibration import gridded_calibration
@@ -73,8 +74,11 @@ def calibrate(
     if is_cartesian(raw):
         kspace = sort_kspace(raw, average=average, device=device)
     else:
-        kspace = sort_readouts(raw, k=given_trajectory(raw, choices), unit=choices.trajectory_unit, device=device)
+        given = given_trajectory(raw, choices)
+        kspace = sort_readouts(raw, k=given, unit=choices.trajectory_unit, device=device)
         notes["trajectory"] = kspace.trajectory.source
+        if given is not None and choices.sequence is not None:
+            notes["trajectory"] = f"of the gradients in {choices.sequence.name}"
     covariance = noise_covariance(raw, kspace)
     calibration = calibration_kspace(raw, device=device) if isinstance(kspace, KSpace) else None
     whitened = prewhiten(kspace, covariance)
@@ -89,16 +93,16 @@ def calibrate(
     imaging = whitened if isinstance(whitened, KSpace) else gridded_calibration(whitened)
     maps = estimate_sensitivity_maps(imaging, calibration, grid)
     notes |= {"noise": covariance.source, "sensitivities": maps.source}
-    # Asked for only: fine detail at the edge of a small k-space looks like interference.
-    if isinstance(whitened, KSpace) and choices.interference:
-        columns = noise_along_readout(whitened)
-        if bool((columns.power > 1).any()):
+    if isinstance(whitened, KSpace) and choices.interference is not False:
+        columns = noise_without_signal(raw, covariance)
+        if columns is None and choices.interference:
+            # Asked for only: fine detail at the edge of a small k-space looks like interference.
+            columns = noise_along_readout(whitened)
+        if columns is not None and bool((columns.power > 1).any()):
             whitened, maps = whiten_columns(whitened, maps, columns)
             notes["noise of columns"] = columns.source
-    if choices.interference and not {"interference", "noise of columns"} & notes.keys():
-        notes["interference"] = "no sensing coils, and no columns along the readout that are noisier than others; kept"
     scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()) / kspace.n_averages)
-    measurement = Measurement(whitened, maps, grid, scale, notes)
+    measurement = Measurement(raw, whitened, maps, grid, scale, notes)
     measurement = with_motion(measurement, raw, choices, Channels(covariance, compression))
     return evolutions_of(measurement, raw, choices)
 

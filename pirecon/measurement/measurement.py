@@ -14,7 +14,7 @@ from pirecon.calibration.channels import n_sample_axes
 from pirecon.encoding import CartesianSense, Evolution, Evolving, NonCartesianSense, grid_points
 from pirecon.measurement.grid import Matrix
 from pirecon.motion import Motion, moving_encoding
-from pirecon.rawdata import KSpace, NonCartesianKSpace
+from pirecon.rawdata import KSpace, NonCartesianKSpace, RawData
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Measurement:
     """Everything a reconstruction method needs, in SNR units.
 
     Attributes:
+        raw: the raw data that it was made of, repaired.
         kspace: prewhitened k-space.
         maps: sensitivities on the reconstruction grid.
         matrix: reconstruction grid (z, y, x).
@@ -47,6 +48,7 @@ class Measurement:
         moving: likewise, what is to be used in place of ``kspace`` where the body moved.
     """
 
+    raw: RawData
     kspace: KSpace | NonCartesianKSpace
     maps: SensitivityMaps
     matrix: Matrix

@@ -45,8 +45,9 @@ def off_resonance_part(
     if turns < SMALLEST_SHIFT:
         return (), f"{found.source}; moves nothing by {SMALLEST_SHIFT} voxel, left out"
     parts = tuple(_of_image(measurement, raw, field, index) for index in range(measurement.n_images))
+    what = "voxels along the readout" if isinstance(measurement.kspace, KSpace) else "turns over a readout"
     fat = "" if choices.field_map is not None else "; fat's chemical shift counts as off-resonance"
-    return parts, f"{found.source}{fat}; up to {turns:.2g} voxels along the readout; {parts[0].source}"
+    return parts, f"{found.source}{fat}; up to {turns:.2g} {what}; {parts[0].source}"
 
 
 def _of_image(measurement: Measurement, raw: RawData, field: Tensor, index: int) -> Evolution:
