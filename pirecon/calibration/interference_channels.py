@@ -50,8 +50,8 @@ def check_channels(raw: RawData, sensing: Sequence[int]) -> tuple[int, ...]:
     chosen = tuple(sorted({int(c) for c in sensing}))
     if chosen and not (chosen[0] >= 0 and chosen[-1] < raw.n_coils):
         raise ValueError(
-            f"{raw.path}: sensing channels {list(chosen)} were asked for, but the file has channels 0 to {raw.n_coils - 1}; "
-            "channels are counted from 0"
+            f"{raw.path}: sensing channels {list(chosen)} were asked for, but the file has channels 0 to "
+            f"{raw.n_coils - 1}; channels are counted from 0"
         )
     if len(chosen) == raw.n_coils:
         raise RawDataError(

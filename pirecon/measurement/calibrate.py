@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -93,18 +94,30 @@ def calibrate(
     imaging = whitened if isinstance(whitened, KSpace) else gridded_calibration(whitened)
     maps = estimate_sensitivity_maps(imaging, calibration, grid)
     notes |= {"noise": covariance.source, "sensitivities": maps.source}
-    if isinstance(whitened, KSpace) and choices.interference is not False:
-        columns = noise_without_signal(raw, covariance)
-        if columns is None and choices.interference:
-            # Asked for only: fine detail at the edge of a small k-space looks like interference.
-            columns = noise_along_readout(whitened)
-        if columns is not None and bool((columns.power > 1).any()):
-            whitened, maps = whiten_columns(whitened, maps, columns)
-            notes["noise of columns"] = columns.source
     scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()) / kspace.n_averages)
     measurement = Measurement(raw, whitened, maps, grid, scale, notes)
+    measurement = _with_columns(measurement, covariance, choices)
     measurement = with_motion(measurement, raw, choices, Channels(covariance, compression))
     return evolutions_of(measurement, raw, choices)
+
+
+def _with_columns(measurement: Measurement, covariance: NoiseCovariance, choices: Choices) -> Measurement:
+    """Believe columns less that hold interference which no sensing coil took away."""
+    kspace, notes = measurement.kspace, dict(measurement.notes)
+    if not isinstance(kspace, KSpace) or choices.interference is False:
+        return measurement
+    columns = noise_without_signal(measurement.raw, covariance)
+    if columns is None and choices.interference:
+        # Asked for only: fine detail at the edge of a small k-space looks like interference.
+        columns = noise_along_readout(kspace)
+    if columns is None or not bool((columns.power > 1).any()):
+        if choices.interference and "interference" not in notes:
+            notes["interference"] = (
+                "no sensing coils, and no columns along the readout that are noisier than others; kept"
+            )
+        return replace(measurement, notes=notes)
+    kspace, maps = whiten_columns(kspace, measurement.maps, columns)
+    return replace(measurement, kspace=kspace, maps=maps, notes=notes | {"noise of columns": columns.source})
 
 
 def _compressed(kspace: KSpace | NonCartesianKSpace, matrix: Tensor) -> KSpace | NonCartesianKSpace:

@@ -119,7 +119,7 @@ def test_the_sequence_stands_in_for_the_trajectory(
     sequence = sequence_of(trajectory, TURNS[trajectory], tmp_path / "own.seq")
     image, said = reconstruct(bare, "--sequence", sequence)
     assert relative_difference(image, usual) < 0.02  # half a microsecond of the sequence file's raster
-    assert "trajectory as given" in said
+    assert "of the gradients in own.seq" in said
     both, said = reconstruct(raw, "--sequence", sequence)
     assert relative_difference(both, usual) < 0.01
     assert "trajectory stored with the readouts" in said
