@@ -32,11 +32,10 @@ def sensing_coils() -> list[str]:
     scans = [clean_scan(seed, matrix=MATRIX, B0=B0, n_coils=N_COILS) for seed in SEEDS]
     rows, shown = [], []
     with tempfile.TemporaryDirectory() as folder:
-        clean = coils.as_raw(scans[0][0], Path(folder))
+        clean = coils.as_raw(scans[0].scan, Path(folder))
         for case in coils.CASES:
             outcomes = [
-                coils.outcome(scan, sequence, case, Path(folder), seed=seed)
-                for seed, (scan, sequence) in zip(SEEDS, scans, strict=True)
+                coils.outcome(scan, case, Path(folder), seed=seed) for seed, scan in zip(SEEDS, scans, strict=True)
             ]
             rows.append(said(coils.row(case.name, outcomes)))
             if case.name in SHOWN:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bloch.rawfile import RawScan
-from bloch.sequence import Sequence
-from experiments.interference.scans import Case, as_raw, disturbed
+from experiments.interference.scans import Case, Clean, as_raw, disturbed
 from pirecon.calibration import cancel_interference
 from pirecon.calibration.interference_channels import without_channels
 from pirecon.rawdata import RawData, noise_samples
@@ -27,6 +25,10 @@ CASES = (
     Case("3 % of the patient in the sensing coils, weak (0.3), 3 sensing", 0, 2, 3, strength=0.3, leak=0.03),
     Case("none, 3 sensing", 0, 1, 3, strength=0.0),
     Case("none, 3 % of the patient in the sensing coils, 3 sensing", 0, 1, 3, strength=0.0, leak=0.03),
+    Case("none, 3 % of a patient with ten times the signal, 3 sensing", 0, 1, 3, strength=0.0, leak=0.03, signal=10),
+    Case("none, 10 % of a patient with ten times the signal, 3 sensing", 0, 1, 3, strength=0.0, leak=0.1, signal=10),
+    Case("weak (0.3), 10 % of the same, 3 sensing", 0, 2, 3, strength=0.3, leak=0.1, signal=10),
+    Case("two broad-band, 10 % of the same, 3 sensing", 0, 2, 3, leak=0.1, signal=10),
 )
 
 
@@ -53,17 +55,18 @@ class Outcome:
     raw: tuple[RawData, RawData]
 
 
-def outcome(scan: RawScan, sequence: Sequence, case: Case, folder: Path, *, seed: int) -> Outcome:
+def outcome(clean: Clean, case: Case, folder: Path, *, seed: int) -> Outcome:
     """Lay interference over a scan, cancel it, and compare."""
-    clean = as_raw(scan, folder)
-    reference, quiet = lines_of(clean), noise_samples(clean)
-    raw = as_raw(disturbed(scan, sequence, case, seed=seed), folder)
+    clean = clean.louder(case.signal)
+    undisturbed = as_raw(clean.scan, folder)
+    reference, quiet = lines_of(undisturbed), noise_samples(undisturbed)
+    raw = as_raw(disturbed(clean, case, seed=seed), folder)
     n_coils = reference.shape[1]
     before = without_channels(raw, range(n_coils, raw.n_coils))
     after, found = cancel_interference(raw)
     if found is None or quiet is None:
         raise ValueError("the raw file lost its sensing coils or its noise scan")
-    thermal = 2 * scan.truth["noise_covariance"].diagonal().real[:, None]
+    thermal = 2 * clean.scan.truth["noise_covariance"].diagonal().real[:, None]
     powers = [((np.abs(lines_of(r) - reference) ** 2).mean(axis=0) / thermal).mean() for r in (before, after)]
     left = noise_samples(after)
     if left is None:

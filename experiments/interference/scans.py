@@ -15,7 +15,7 @@ from bloch.receiver import add_interference, random_sources
 from bloch.receiver.interference_source import NarrowBand, Source
 from bloch.scanner import Scanner
 from bloch.sequence import Sequence
-from bloch.simulate import simulate
+from bloch.simulate import Conditions, simulate
 from bloch.standard.coils import CoilChoice, coils_for
 from bloch.standard.encodings import ReadoutRequest, SliceRequest, encoding_for
 from bloch.standard.phantoms import PhantomChoice, phantom_for
@@ -37,6 +37,7 @@ class Case:
         strength: over thermal noise; 0 for sensing coils that hear only themselves.
         drift: turns of the receive coils' coupling phase over the scan, with a change of strength by as much again.
         leak: of the patient's signal into the sensing coils, over that of the loudest receive coil.
+        signal: of the patient, over what he has.
     """
 
     name: str
@@ -46,9 +47,30 @@ class Case:
     strength: float = 5.0
     drift: float = 0.0
     leak: float = 0.0
+    signal: float = 1.0
 
 
-def clean_scan(seed: int, *, matrix: int, B0: float, n_coils: int) -> tuple[RawScan, Sequence]:
+@dataclass(frozen=True)
+class Clean:
+    """A scan without interference.
+
+    Attributes:
+        scan: with thermal noise.
+        signal: of the patient alone, ``(readout, coil, sample)``.
+        sequence: that was played.
+    """
+
+    scan: RawScan
+    signal: np.ndarray
+    sequence: Sequence
+
+    def louder(self, factor: float) -> Clean:
+        """The same scan of a patient with more signal."""
+        samples = self.scan.samples + np.complex64(factor - 1) * self.signal
+        return Clean(replace(self.scan, samples=samples), factor * self.signal, self.sequence)
+
+
+def clean_scan(seed: int, *, matrix: int, B0: float, n_coils: int) -> Clean:
     """A gradient-echo scan of a head with thermal noise and a noise scan, and no interference."""
     coil = CoilChoice.helmet if n_coils > 1 else CoilChoice.volume
     scanner = Scanner(B0, coils_for(coil, n_coils, (0.0, 0.0, 1.0)))
@@ -58,11 +80,14 @@ def clean_scan(seed: int, *, matrix: int, B0: float, n_coils: int) -> tuple[RawS
     phantom = phantom_for(PhantomChoice.brain, encoding, B0=B0, seed=seed)
     protocol = standard_protocol(SequenceChoice.gre, B0)
     sequence = sequence_for(protocol, encoding, scanner, playing=Playing(ideal_spoiling=True))
-    return simulate(phantom, sequence, scanner, seed=seed), sequence
+    scan = simulate(phantom, sequence, scanner, seed=seed)
+    silent = simulate(phantom, sequence, scanner, conditions=Conditions(noise=False), seed=seed)
+    return Clean(scan, silent.samples, sequence)
 
 
-def disturbed(scan: RawScan, sequence: Sequence, case: Case, *, seed: int) -> RawScan:
+def disturbed(clean: Clean, case: Case, *, seed: int) -> RawScan:
     """The same scan with the same thermal noise, interference, and sensing coils beside it."""
+    scan, sequence = clean.scan, clean.sequence
     heard = torch.from_numpy(np.concatenate([scan.noise, scan.samples])).movedim(1, 0)
     n_coils = len(heard)
     times = sample_times(sequence)
@@ -91,9 +116,10 @@ def disturbed(scan: RawScan, sequence: Sequence, case: Case, *, seed: int) -> Ra
     receive = heard + added[:n_coils] * turn  # the simulator's couplings stand still; the drift is laid on here
     sensing = added[n_coils:]
     if case.leak > 0:
-        loudest = heard[:, n_noise:].abs().square().sum(dim=(1, 2)).argmax()
+        patient = torch.from_numpy(clean.signal).movedim(1, 0)
+        loudest = patient.abs().square().sum(dim=(1, 2)).argmax()
         phase = 2 * math.pi * torch.rand(case.n_sensing, 1, 1, generator=generator, dtype=torch.float64)
-        sensing[:, n_noise:] += case.leak * torch.polar(torch.ones_like(phase), phase) * heard[loudest, n_noise:]
+        sensing[:, n_noise:] += case.leak * torch.polar(torch.ones_like(phase), phase) * patient[loudest]
     samples = torch.cat((receive, sensing)).movedim(0, 1).to(torch.complex64).numpy()
     return replace(scan, noise=samples[:n_noise], samples=samples[n_noise:], n_sensing=case.n_sensing)
 

@@ -100,19 +100,22 @@ def cancel_interference(
     if not live or not groups:
         silent = "silent (all samples are zero: probably not connected)"
         why = silent if not live else "without lines that the receive coils share"
-        return without_channels(raw, chosen), _unchanged(raw, chosen, f"{_name(chosen)} {why}; nothing was subtracted")
+        source = f"{_name(chosen)} {why}; nothing was subtracted{_other_channels(raw)}"
+        return without_channels(raw, chosen), _unchanged(raw, chosen, source)
     receive = np.setdiff1d(np.arange(raw.n_coils), chosen)
     samples = raw.samples.copy()
     found = replace(raw, samples=samples)
     main: _Fit | None = None
     imaging = set(raw.imaging_lines.tolist())
-    short = False
+    uncleaned = []
     for group in groups:
         fit = _cancel(found, _pieces(raw, group), live, receive)
-        short |= fit is None
+        if fit is None or not fit.heard.any():
+            uncleaned.append(group)
         if fit is not None and (main is None or not imaging.isdisjoint(group.tolist())):
             main = fit
-    return without_channels(found, chosen), _report(raw, chosen, live, main, short=short)
+    stayed = _stayed(raw, uncleaned) if main is not None and main.heard.any() else _other_channels(raw)
+    return without_channels(found, chosen), _report(raw, chosen, live, main, stayed)
 
 
 def _groups(raw: RawData) -> list[np.ndarray]:
@@ -229,23 +232,46 @@ def _unchanged(raw: RawData, sensing: tuple[int, ...], source: str) -> Cancelled
     return CancelledInterference(sensing, False, np.zeros(n_receive), (0, 0), None, empty, source)
 
 
+def _stayed(raw: RawData, uncleaned: list[np.ndarray]) -> str:
+    """What stayed as measured although interference was found elsewhere."""
+    left = set(np.concatenate(uncleaned).tolist()) if uncleaned else set()
+    noise = left & set(raw.streams.noise.tolist())
+    said = ""
+    if noise:
+        said += (
+            f"; the noise scan ({len(noise)} readouts) stayed as measured, as nothing could be cancelled in it for "
+            "certain: interference in it, if any, makes the noise level too high"
+        )
+    if len(left) > len(noise):
+        said += f"; {len(left) - len(noise)} other readouts (of another dwell time) stayed as measured"
+    return said + _other_channels(raw)
+
+
+def _other_channels(raw: RawData) -> str:
+    heads = raw.readouts
+    other = (heads["active_channels"] != raw.n_coils) & (heads["number_of_samples"] > 0)
+    if not other.any():
+        return ""
+    counts = ", ".join(str(c) for c in np.unique(heads["active_channels"][other]))
+    return f"; {int(other.sum())} readouts with {counts} channels instead of {raw.n_coils} were kept as measured"
+
+
 def _report(
-    raw: RawData, sensing: tuple[int, ...], live: tuple[int, ...], fit: _Fit | None, *, short: bool
+    raw: RawData, sensing: tuple[int, ...], live: tuple[int, ...], fit: _Fit | None, stayed: str
 ) -> CancelledInterference:
     if fit is None:
-        why = f"too few lines to test what {_name(sensing)} would predict; nothing was subtracted"
+        why = f"too few lines to test what {_name(sensing)} would predict; nothing was subtracted{stayed}"
         return _unchanged(raw, sensing, why)
     if not fit.heard.any():
-        why = f"{_name(sensing)} hold no interference that the receive coils hear; nothing was subtracted"
+        why = f"{_name(sensing)} hold no interference that the receive coils hear; nothing was subtracted{stayed}"
         return _unchanged(raw, sensing, why)
     reduction = np.where(fit.heard, 10 * np.log10(fit.before / fit.after), 0.0)
     lines = None if fit.half_width is None else round(2 * fit.half_width * fit.lines_per_block)
     dead = f"; {_name(tuple(set(sensing) - set(live)))} silent" if len(live) < len(sensing) else ""
-    left = "; some lines (noise scan or navigators) are too few and were left as measured" if short else ""
     source = (
         f"interference heard by {_name(live)} subtracted from {int(fit.heard.sum())} of {len(fit.heard)} receive "
         f"coils: {reduction.min():.1f} to {reduction.max():.1f} dB less noise on held-back lines, kernel of "
         f"{2 * fit.kernel[0] + 1} samples × {2 * fit.kernel[1] + 1} lines, transfer fitted on "
-        f"{'all lines' if lines is None else f'about {lines} lines around each'}{dead}{left}"
+        f"{'all lines' if lines is None else f'about {lines} lines around each'}{dead}{stayed}"
     )
     return CancelledInterference(sensing, True, reduction, fit.kernel, lines, fit.h, source)

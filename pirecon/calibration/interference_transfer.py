@@ -122,9 +122,11 @@ def residual_power(stats: Statistics, h: np.ndarray) -> np.ndarray:
 
 
 def sample_weights(residuals: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
-    """1 / (1 + local power) of every sample, where power 1 is the median's: the signal of the patient is noise here.
+    """(1 + local power)⁻² of every sample, where power 1 is the median's: the signal of the patient is noise here.
 
-    A sample's own power is left out of its weight, so that weight and noise stay independent.
+    Steeper than the inverse of the power, which would be best for sensing coils that hear no patient: where they do,
+    a sample of signal s pulls the transfer by s², and only weights that fall faster than 1/s² hold it off. A sample's
+    own power is left out of its weight, so that weight and noise stay independent.
 
     Args:
         residuals: of every run, ``(line, receive coil, sample)``.
@@ -139,7 +141,7 @@ def sample_weights(residuals: list[np.ndarray]) -> tuple[list[np.ndarray], np.nd
     for s in squares:
         power = (s / level[:, None]).mean(axis=1)
         around = NEIGHBOURHOOD * uniform_filter1d(power, NEIGHBOURHOOD, axis=1, mode="nearest") - power
-        weights.append(1 / (1 + np.maximum(around, 0) / (NEIGHBOURHOOD - 1)))
+        weights.append((1 + np.maximum(around, 0) / (NEIGHBOURHOOD - 1)) ** -2.0)
     return weights, level
 
 

@@ -27,7 +27,8 @@ def noise_without_signal(raw: RawData, covariance: NoiseCovariance) -> ReadoutNo
     In order of preference: noise readouts as long as those of the image and of the same dwell time, so that their
     frequencies are the image's columns; or the difference of the first two averages, which what does not change in
     between leaves (a factor of each image and channel is fitted), on lines far from its strongest, as for
-    :func:`pirecon.calibration.noise_along_readout`.
+    :func:`pirecon.calibration.noise_along_readout`. Interference that comes again with the same phase in every average
+    is missed: it is like signal.
 
     Args:
         raw: Cartesian, with interference that sensing coils can cancel already cancelled.
