@@ -55,6 +55,8 @@ class Measured:
         voxel_size: m.
         noise_scale: noise of a sample in the unit of the file.
         truth: |image of an ideal coil| times the root sum of squares of the sensitivities, ``(z, y, x)``.
+        true_maps: the simulator's, prewhitened and with a root sum of squares of 1, ``(coil, z, y, x)``.
+        true_strength: their root sum of squares before, ``(z, y, x)``.
     """
 
     kspace: Tensor
@@ -64,6 +66,8 @@ class Measured:
     voxel_size: tuple[float, float, float]
     noise_scale: float
     truth: Tensor
+    true_maps: Tensor
+    true_strength: Tensor
 
 
 def tse(length: int) -> Protocol:
@@ -132,6 +136,9 @@ def measured(raw_scan: RawScan, folder: Path) -> Measured:
     kspace, weights = stacked(measurements)
     true_maps = torch.from_numpy(raw_scan.truth["sensitivity_maps"][0])
     white = torch.einsum("dc,czyx->dzyx", whitening_matrix(covariance).to(true_maps.dtype), true_maps)
-    truth = torch.from_numpy(raw_scan.truth["image"][0]).abs() * white.abs().square().sum(0).sqrt()
+    strength = white.abs().square().sum(0).sqrt()
+    truth = torch.from_numpy(raw_scan.truth["image"][0]).abs() * strength
     scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()))
-    return Measured(kspace, maps, weights, lines.shots, measurements[0].geometry.voxel_size, scale, truth)
+    voxel_size = measurements[0].geometry.voxel_size
+    true_maps, strength = (white / strength).to(maps.dtype), strength.float()
+    return Measured(kspace, maps, weights, lines.shots, voxel_size, scale, truth, true_maps, strength)
