@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pirecon.calibration import (
     NoiseCovariance,
+    ReadoutNoise,
     compression_matrix,
     covariance_from_kspace,
     covariance_from_noise_scan,
@@ -22,7 +23,7 @@ from pirecon.calibration import (
 )
 from pirecon.calibration.gridded_calibration import gridded_calibration
 from pirecon.measurement.choices import Choices
-from pirecon.measurement.columns import whiten_columns
+from pirecon.measurement.columns import weigh_columns, whiten_columns
 from pirecon.measurement.evolution import evolutions_of
 from pirecon.measurement.grid import Matrix, choose_matrix
 from pirecon.measurement.measurement import Measurement
@@ -96,28 +97,29 @@ def calibrate(
     notes |= {"noise": covariance.source, "sensitivities": maps.source}
     scale = math.sqrt(float(covariance.matrix.diagonal().real.mean()) / kspace.n_averages)
     measurement = Measurement(raw, whitened, maps, grid, scale, notes)
-    measurement = _with_columns(measurement, covariance, choices)
-    measurement = with_motion(measurement, raw, choices, Channels(covariance, compression))
+    measurement, columns = _with_columns(measurement, covariance, choices)
+    measurement = with_motion(measurement, raw, choices, Channels(covariance, compression, columns))
     return evolutions_of(measurement, raw, choices)
 
 
-def _with_columns(measurement: Measurement, covariance: NoiseCovariance, choices: Choices) -> Measurement:
+def _with_columns(
+    measurement: Measurement, covariance: NoiseCovariance, choices: Choices
+) -> tuple[Measurement, ReadoutNoise | None]:
     """Believe columns less that hold interference which no sensing coil took away."""
     kspace, notes = measurement.kspace, dict(measurement.notes)
     if not isinstance(kspace, KSpace) or choices.interference is False:
-        return measurement
+        return measurement, None
     columns = noise_without_signal(measurement.raw, covariance)
     if columns is None and choices.interference:
         # Asked for only: fine detail at the edge of a small k-space looks like interference.
         columns = noise_along_readout(kspace)
     if columns is None or not bool((columns.power > 1).any()):
         if choices.interference and "interference" not in notes:
-            notes["interference"] = (
-                "no sensing coils, and no columns along the readout that are noisier than others; kept"
-            )
-        return replace(measurement, notes=notes)
-    kspace, maps = whiten_columns(kspace, measurement.maps, columns)
-    return replace(measurement, kspace=kspace, maps=maps, notes=notes | {"noise of columns": columns.source})
+            notes["interference"] = "no sensing coils, and no columns along the readout noisier than others; kept"
+        return replace(measurement, notes=notes), None
+    notes["noise of columns"] = columns.source
+    kspace, maps = whiten_columns(kspace, columns), weigh_columns(measurement.maps, columns)
+    return replace(measurement, kspace=kspace, maps=maps, notes=notes), columns
 
 
 def _compressed(kspace: KSpace | NonCartesianKSpace, matrix: Tensor) -> KSpace | NonCartesianKSpace:

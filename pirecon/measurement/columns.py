@@ -12,26 +12,30 @@ from pirecon.calibration import ReadoutNoise, SensitivityMaps
 from pirecon.rawdata import KSpace
 
 
-def whiten_columns(kspace: KSpace, maps: SensitivityMaps, noise: ReadoutNoise) -> tuple[KSpace, SensitivityMaps]:
-    """Divide every column along the readout by its noise, in the data and in the maps.
+def whiten_columns(kspace: KSpace, noise: ReadoutNoise) -> KSpace:
+    """Divide every column along the readout by its noise.
 
-        y' = F_x w F_xᴴ y,   S' = w S,   w(x) = 1/√power(x)
+        y' = F_x w F_xᴴ y,   w(x) = 1/√power(x)
 
-    w commutes with the transforms along y and z, so y' = E' x + n' with white noise n': nothing is removed, disturbed
-    columns are merely believed less.
+    w commutes with the transforms along y and z, so with maps w S (:func:`weigh_columns`) y' = E' x + n' has white noise:
+    nothing is removed, disturbed columns are merely believed less.
 
     Args:
         kspace: prewhitened, with the readout sampled in full.
-        maps: on the reconstruction grid.
         noise: of the columns.
 
     Returns:
-        k-space and maps.
+        k-space.
     """
-    w = noise.power.rsqrt().to(kspace.data.real.dtype)
+    w = noise.power.rsqrt().to(kspace.data.real)
     data = centred_fft(w * centred_ifft(kspace.data, (-1,)), (-1,))
-    data = torch.where(kspace.weights > 0, data, 0)
-    return replace(kspace, data=data), replace(maps, maps=maps.maps * _on_grid(w, maps.maps.shape[-1]))
+    return replace(kspace, data=torch.where(kspace.weights > 0, data, 0))
+
+
+def weigh_columns(maps: SensitivityMaps, noise: ReadoutNoise) -> SensitivityMaps:
+    """S' = w S, the maps that go with :func:`whiten_columns`, on a grid at least as fine."""
+    w = noise.power.rsqrt().to(maps.maps.real)
+    return replace(maps, maps=maps.maps * _on_grid(w, maps.maps.shape[-1]))
 
 
 def _on_grid(w: Tensor, n: int) -> Tensor:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pirecon.calibration import NoiseCovariance, mix_kspace_channels, prewhiten
+from pirecon.calibration import NoiseCovariance, ReadoutNoise, mix_kspace_channels, prewhiten
 from pirecon.measurement.choices import Choices
+from pirecon.measurement.columns import whiten_columns
 from pirecon.measurement.measurement import Measurement, Moving
 from pirecon.motion import Motion, estimate_motion, separate_lines, stacked
 from pirecon.rawdata import KSpace, RawData
@@ -22,15 +23,19 @@ class Channels:
     Attributes:
         covariance: of their noise.
         compression: from whitened channels to virtual ones, or None.
+        columns: noise of the columns along the readout, or None.
     """
 
     covariance: NoiseCovariance
     compression: Tensor | None = None
+    columns: ReadoutNoise | None = None
 
     def prepared(self, kspace: KSpace) -> KSpace:
         """Whitened, and compressed."""
-        whitened = prewhiten(kspace, self.covariance)
-        return whitened if self.compression is None else mix_kspace_channels(whitened, self.compression)
+        kspace = prewhiten(kspace, self.covariance)
+        if self.compression is not None:
+            kspace = mix_kspace_channels(kspace, self.compression)
+        return kspace if self.columns is None else whiten_columns(kspace, self.columns)
 
 
 def with_motion(measurement: Measurement, raw: RawData, choices: Choices, channels: Channels) -> Measurement:

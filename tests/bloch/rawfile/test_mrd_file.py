@@ -123,7 +123,7 @@ def test_header_holds_the_echo_time_of_every_contrast(embedded: RawScan, tmp_pat
     protocol = Protocol("multi_echo_gradient_echo", 0.007, 0.06, echo_times=(0.007, 0.021, 0.035))
     write_mrd(tmp_path / "raw.h5", replace(embedded, protocol=protocol))
     header, _ = read(tmp_path / "raw.h5")
-    assert header.sequenceParameters.TE == pytest.approx([7, 21, 35])
+    assert list(header.sequenceParameters.TE) == pytest.approx([7, 21, 35])
 
 
 def test_separate_calibration_comes_first_and_is_no_image(
