@@ -3,17 +3,18 @@
 from pirecon.calibration.channels import mix_kspace_channels
 from pirecon.calibration.coil_compression import compress_coils, compression_matrix
 from pirecon.calibration.espirit import Espirit, espirit
-from pirecon.calibration.field_map import FieldMap
-from pirecon.calibration.field_map_distortion import undistort_field_map
-from pirecon.calibration.field_map_echoes import field_map_from_echoes
-from pirecon.calibration.field_map_model import (
+from pirecon.calibration.field_map import (
+    FieldMap,
     FieldModel,
     evaluate_field_model,
+    field_map_from_echoes,
+    field_map_from_nifti,
+    field_map_from_shift_pair,
     fit_polynomial,
     fit_solid_harmonics,
+    undistort_field_map,
+    unwrap_phase,
 )
-from pirecon.calibration.field_map_nifti import field_map_from_nifti
-from pirecon.calibration.field_map_shift_pair import field_map_from_shift_pair
 from pirecon.calibration.interference import CancelledInterference, cancel_interference
 from pirecon.calibration.joint_estimation import JointEstimation, joint_estimation
 from pirecon.calibration.line_noise import ReadoutNoise, noise_along_readout, remove_line_noise
@@ -23,7 +24,6 @@ from pirecon.calibration.noise_covariance import (
     covariance_from_noise_scan,
     covariance_from_outer_samples,
 )
-from pirecon.calibration.phase_unwrapping import unwrap_phase
 from pirecon.calibration.prewhitening import prewhiten
 from pirecon.calibration.sensitivity_maps import SensitivityMaps, estimate_sensitivity_maps
 from pirecon.calibration.signal_free_noise import noise_without_signal

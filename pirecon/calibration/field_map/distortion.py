@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pirecon.calibration.field_map import FieldMap
+from pirecon.calibration.field_map.field_map import FieldMap
 
 
 def undistort_field_map(field_map: FieldMap, *, hertz_per_voxel: float, axis: int = -1) -> FieldMap:

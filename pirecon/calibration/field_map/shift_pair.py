@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pirecon.calibration.field_map import FieldMap
-from pirecon.calibration.field_map_distortion import undistort_field_map
-from pirecon.calibration.field_map_echoes import field_map_from_echoes
+from pirecon.calibration.field_map.distortion import undistort_field_map
+from pirecon.calibration.field_map.echoes import field_map_from_echoes
+from pirecon.calibration.field_map.field_map import FieldMap
 from pirecon.rawdata.geometry import Geometry
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from pirecon.calibration.field_map import FieldMap
+from pirecon.calibration.field_map.field_map import FieldMap
 from pirecon.calibration.nifti_map import map_from_nifti
 from pirecon.rawdata.geometry import Geometry
 from pirecon.rawdata.gyromagnetic_ratio import GYROMAGNETIC_RATIO

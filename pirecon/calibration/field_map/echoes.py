@@ -12,9 +12,9 @@ import torch
 from scipy.ndimage import label
 from torch import Tensor
 
-from pirecon.calibration.field_map import FieldMap
-from pirecon.calibration.phase_unwrapping import unwrap_phase
-from pirecon.calibration.smooth_fit import choose_resolution, smooth_fit
+from pirecon.calibration.field_map.field_map import FieldMap
+from pirecon.calibration.field_map.phase_unwrapping import unwrap_phase
+from pirecon.calibration.field_map.smooth_fit import choose_resolution, smooth_fit
 from pirecon.rawdata.geometry import Geometry
 
 LEAST_SIGNAL = 4.0  # standard deviations of the smoothed products of two echoes; noise alone passes once in 10⁶

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pirecon.calibration.field_map import FieldMap
+from pirecon.calibration.field_map.field_map import FieldMap
 from pirecon.calibration.voxel_positions import voxel_positions
 from pirecon.rawdata.geometry import Geometry
 
