@@ -18,9 +18,9 @@ from pirecon.calibration import (
     remove_line_noise,
 )
 from pirecon.encoding import CartesianSense
-from pirecon.measurement import Measurement, calibrate
+from pirecon.measurement import Choices, Measurement, calibrate
 from pirecon.measurement.calibrate import noise_covariance
-from pirecon.measurement.columns import whiten_columns
+from pirecon.measurement.columns import weigh_columns, whiten_columns
 from pirecon.methods import Method, choose_method
 from pirecon.rawdata import KSpace, RawData, read_mrd, sort_kspace
 
@@ -31,6 +31,7 @@ HEAD_COLUMNS = slice(32, 98)
 QUIET = slice(8, 28)
 DISTURBED = slice(105, 128)  # outside the head
 SMOOTH = 5  # samples
+UNTOUCHED = Choices(interference=False)  # what is compared here, the pipeline does by itself
 HEADING = (
     "| file | method | noise as | disturbed columns | quiet air | head | χ² all | χ² head |\n"
     "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"
@@ -47,8 +48,9 @@ def as_measured(measurement: Measurement, _: ReadoutNoise | None) -> Measurement
 def weighted(measurement: Measurement, noise: ReadoutNoise | None) -> Measurement:
     """Columns divided by their noise."""
     kspace = _cartesian(measurement)
-    kspace, maps = whiten_columns(kspace, measurement.maps, noise or noise_along_readout(kspace))
-    return replace(measurement, kspace=kspace, maps=maps)
+    noise = noise or noise_along_readout(kspace)
+    maps = weigh_columns(measurement.maps, noise)
+    return replace(measurement, kspace=whiten_columns(kspace, noise), maps=maps)
 
 
 def weighted_by_outer_lines(measurement: Measurement, _: ReadoutNoise | None) -> Measurement:
@@ -95,7 +97,7 @@ def noise_of(raw: RawData) -> ReadoutNoise:
 def rows(file: str) -> tuple[list[str], dict[str, Tensor]]:
     """Of the table, and the unrolled network's images of the first average by handling, ``(slice, y, x)``."""
     raw = read_mrd(DATA / f"brain_0.055T_interference_{file}.h5")
-    averages = [calibrate(raw, average=number) for number in (0, 1)]
+    averages = [calibrate(raw, choices=UNTOUCHED, average=number) for number in (0, 1)]
     noise, found, pictures = noise_of(raw), [], {}
     for method in METHODS:
         solve = choose_method(method, field_strength=raw.field_strength)
