@@ -50,6 +50,7 @@ class MotionSense(LinearOperator):
         super().__init__(grid, (weights.shape[0] * n_coils, *acquired))
         self.maps, self.weights, self.states, self.motion = maps, weights, states, motion
         phase = centring_phase(grid, dtype=maps.dtype, device=maps.device)
+        self.shading = shading
         self._unshaded = None if shading is None else 1 / shading
         self._shifted_maps = maps * phase if shading is None else maps * (phase * shading)
         self._shifted_weights = weights * crop_or_pad_centre(phase, acquired)

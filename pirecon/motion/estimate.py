@@ -11,7 +11,8 @@ from torch import Tensor
 from pirecon.motion.evidence import Evidence, evidence
 from pirecon.motion.gauss_newton import Fit, gauss_newton, solve_image
 from pirecon.motion.motion import Motion
-from pirecon.motion.problem import Guess, MotionProblem, coarser, shade_functions, still
+from pirecon.motion.problem import Guess, MotionProblem, coarser, encoding, shade_functions, still
+from pirecon.motion.refit import refitted_maps
 from pirecon.motion.states import MOST_STATES, states_of
 
 
@@ -50,8 +51,9 @@ def estimate_motion(
 
     The lowest frequencies come first, where a wrong pose is still within reach of the right one; each level starts from
     the poses of the one before. At the last level a smooth factor that the maps lack (see ``MotionSense``) is found as
-    well. Motion is believed only where it predicts held-out samples better than rest does. In a slice, only motion in
-    its plane is seen; motion through the plane is not corrected.
+    well, and then the sensitivities once more, with the poses known. Motion is believed only where it predicts held-out
+    samples better than rest does. In a slice, only motion in its plane is seen; motion through the plane is not
+    corrected.
 
     Args:
         kspace: weighted samples in SNR units, complex ``(measurement · coil, kz, ky, kx)``.
@@ -95,6 +97,7 @@ def estimate_motion(
     if proof.score < settings.least_score or shift < settings.least_shift:
         return _none(states, first, maps, _reason(proof, shift, settings))
     powers = torch.einsum("j,jk->k", fit.guess.shade, inverse.to(fit.guess.shade.dtype))
+    fitted = refitted_maps(problem.kspace, encoding(full, fit.guess), fit.image) if problem.maps is maps else None
     return Motion(
         True,
         fit.guess.poses[:, :3],
@@ -104,6 +107,7 @@ def estimate_motion(
         powers,
         settings.shade_degree,
         _sentence(fit.guess, proof, len(first), in_plane=problem.grid[0] == 1),
+        fitted,
     )
 
 

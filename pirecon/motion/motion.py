@@ -10,6 +10,7 @@ from torch import Tensor
 from pirecon.encoding.motion_sense import MotionSense
 from pirecon.encoding.rigid_motion import RigidMotion
 from pirecon.motion.problem import monomials
+from pirecon.motion.refit import with_maps
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Motion:
         shade: what the maps lack: ln g in powers of the coordinates (``monomials``), complex ``(j,)``.
         shade_degree: highest power.
         source: how it was found, in a sentence.
+        maps: sensitivities times shading, fitted once more with the poses known, complex ``(coil, z, y, x)``; None
+            where they were not.
     """
 
     found: bool
@@ -37,12 +40,13 @@ class Motion:
     shade: Tensor
     shade_degree: int
     source: str
+    maps: Tensor | None = None
 
 
 def moving_encoding(
     motion: Motion, maps: Tensor, weights: Tensor, *, voxel_size: tuple[float, float, float]
 ) -> MotionSense:
-    """E of a body that moved as found.
+    """E of a body that moved as found; with the maps that were fitted to it, where they are on the grid of ``maps``.
 
     Args:
         motion: of this slice or slab.
@@ -61,8 +65,11 @@ def moving_encoding(
         translations=motion.translations.to(real),
         rotations=motion.rotations.to(real),
     )
+    states = motion.states.clamp_min(0)
+    if motion.maps is not None and motion.maps.shape == maps.shape:
+        return with_maps(motion.maps.to(maps), weights, states, poses)
     functions = monomials((z, y, x), motion.shade_degree, device=maps.device).to(motion.shade.dtype)
     inside = maps.abs().amax(0) > 0
     logarithm = torch.einsum("j,jzyx->zyx", motion.shade, functions)
     g = torch.exp(torch.where(inside, logarithm, 0)).to(maps.dtype)
-    return MotionSense(maps, weights, motion.states.clamp_min(0), poses, shading=g)
+    return MotionSense(maps, weights, states, poses, shading=g)
