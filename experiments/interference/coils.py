@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.interference.scans import Case, Clean, as_raw, disturbed
 from pirecon.calibration import cancel_interference
-from pirecon.calibration.interference_channels import without_channels
+from pirecon.calibration.interference.channels import without_channels
 from pirecon.rawdata import RawData, noise_samples
 
 CENTRE = 0.04  # of k-space on either side

@@ -15,9 +15,15 @@ from pirecon.calibration.field_map import (
     undistort_field_map,
     unwrap_phase,
 )
-from pirecon.calibration.interference import CancelledInterference, cancel_interference
+from pirecon.calibration.interference import (
+    CancelledInterference,
+    ReadoutNoise,
+    cancel_interference,
+    noise_along_readout,
+    noise_without_signal,
+    remove_line_noise,
+)
 from pirecon.calibration.joint_estimation import JointEstimation, joint_estimation
-from pirecon.calibration.line_noise import ReadoutNoise, noise_along_readout, remove_line_noise
 from pirecon.calibration.noise_covariance import (
     NoiseCovariance,
     covariance_from_kspace,
@@ -26,7 +32,6 @@ from pirecon.calibration.noise_covariance import (
 )
 from pirecon.calibration.prewhitening import prewhiten
 from pirecon.calibration.sensitivity_maps import SensitivityMaps, estimate_sensitivity_maps
-from pirecon.calibration.signal_free_noise import noise_without_signal
 from pirecon.calibration.walsh import walsh
 
 __all__ = [

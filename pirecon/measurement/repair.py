@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pirecon.calibration.epi_ghost import correct_epi_ghost
-from pirecon.calibration.interference import cancel_interference
-from pirecon.calibration.interference_channels import without_channels
+from pirecon.calibration.interference import cancel_interference, without_channels
 from pirecon.measurement.choices import Choices
 from pirecon.rawdata import RawData
 

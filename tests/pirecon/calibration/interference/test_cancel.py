@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from pirecon.calibration.interference import cancel_interference
-from pirecon.calibration.interference_channels import sensing_channels, without_channels
-from pirecon.calibration.line_noise import noise_along_readout, remove_line_noise
+from pirecon.calibration.interference.channels import sensing_channels, without_channels
+from pirecon.calibration.interference.line_noise import noise_along_readout, remove_line_noise
 from pirecon.rawdata import KSpace, RawData, noise_samples, read_mrd, sort_kspace
 
 N_LINES, N = 48, 63

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pirecon.calibration.interference_channels import check_channels, sensing_channels, without_channels
-from pirecon.calibration.interference_transfer import (
+from pirecon.calibration.interference.channels import check_channels, sensing_channels, without_channels
+from pirecon.calibration.interference.transfer import (
     Kernel,
     Lines,
     Statistics,
@@ -80,7 +80,7 @@ def cancel_interference(
     Args:
         raw: readouts in order of measurement.
         sensing: channels of the sensing coils, from 0; None takes those whose coil labels say so
-            (:data:`pirecon.calibration.interference_channels.SENSING_NAME`); an empty list: there are none.
+            (:data:`pirecon.calibration.interference.channels.SENSING_NAME`); an empty list: there are none.
 
     Returns:
         Raw data without the sensing channels, and what was found; the data as they were and None where there are no

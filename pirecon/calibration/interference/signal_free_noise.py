@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pirecon.algebra.fft import centred_fft, centred_ifft
-from pirecon.calibration.line_noise import FEWEST_SAMPLES, ReadoutNoise, judged, outer_power
+from pirecon.calibration.interference.line_noise import FEWEST_SAMPLES, ReadoutNoise, judged, outer_power
 from pirecon.calibration.noise_covariance import NoiseCovariance
 from pirecon.calibration.prewhitening import prewhiten
 from pirecon.rawdata.grid import choose_grid
