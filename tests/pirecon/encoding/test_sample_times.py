@@ -87,6 +87,7 @@ def test_echo_planar_lines_have_their_own_time_and_direction(tmp_path) -> None:
 
 def test_a_train_without_a_spacing_is_said(tmp_path) -> None:
     raw = scanned(train(), tmp_path)
+    raw.header.sequenceParameters.echo_spacing = []
     with pytest.warns(UserWarning, match="no echo spacing"):
         cartesian_times(raw)
 
