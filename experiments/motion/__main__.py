@@ -14,6 +14,7 @@ from rich.console import Console
 from torch import Tensor
 
 from experiments.machine import processor
+from experiments.motion import breathing
 from experiments.motion.scans import GRE_LINES, Measured, N, Protocol, gre, measured, random_poses, scan, tse
 from pirecon.classical import cg_sense
 from pirecon.encoding import CartesianSense, MotionSense, RigidMotion
@@ -24,7 +25,8 @@ RESULT = Path(__file__).with_name("result.md")
 SEEDS = {"TSE": (1, 2, 3), "GRE, interleaved": (1, 2), "GRE, in order": (1,)}
 COLUMNS = (
     "sequence", "seed", "motion found", "shift error, mm: rms (largest)", "angle error, degrees: rms (largest)",
-    "NRMSE at rest", "moved", "corrected", "ratio to rest", "true poses", "true poses and maps", "scan at rest",
+    "NRMSE at rest", "moved", "corrected", "ratio to rest", "without fitted maps", "true poses",
+    "true poses and maps", "scan at rest",
 )  # fmt: skip
 
 ENDING = ("", "Poses found in the last scan with motion: ![motion](motion.png)")
@@ -61,8 +63,9 @@ def row(protocol: Protocol, seed: int, folder: Path) -> str:
     d = found.translations[:, 1:] - way.translations[:, [1, 0]]
     angle = torch.rad2deg(found.rotations[:, 0] - way.rotations[:, 2])
     none = replace(found, found=False)
+    plain = replace(found, maps=None)
     known = replace(
-        found,
+        plain,
         found=True,
         translations=way.translations[:, [2, 1, 0]].float(),
         rotations=way.rotations[:, [2, 1, 0]].float(),
@@ -71,7 +74,7 @@ def row(protocol: Protocol, seed: int, folder: Path) -> str:
     at_rest = image(rest, none)
     truth = rest.truth * support
     truth = truth * float((at_rest * truth).sum() / truth.square().sum())
-    images = (at_rest, image(moved, none), image(moved, found), image(moved, known), image_of_truth(moved, known))
+    images = [at_rest, *(image(moved, motion) for motion in (none, found, plain, known)), image_of_truth(moved, known)]
     errors = [float(((x - truth) * support).norm() / truth.norm()) for x in images]
     if found.found:
         motion_figure(RESULT.with_name("motion.png"), found)
@@ -89,31 +92,35 @@ def row(protocol: Protocol, seed: int, folder: Path) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def heading() -> list[str]:
-    """What stands above the table."""
-    return [
-        "# Is motion found and undone?",
-        "",
-        "Written by `python -m experiments.motion`; [question.md](question.md) says how.",
-        "",
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {version('torch')}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores",
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        "| --- " * len(COLUMNS) + "|",
-    ]
+def heading(columns: tuple[str, ...]) -> list[str]:
+    """Of a table."""
+    return [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
+
+
+def write(lines: list[str], line: str) -> None:
+    """Add a line to the result; what is known stays if the run is cut off."""
+    lines.append(line)
+    Console().print(line, highlight=False, soft_wrap=True)
+    RESULT.write_text("\n".join([*lines, *ENDING]) + "\n", encoding="utf-8")
 
 
 def main() -> None:
     """Scan, estimate, compare; what is known is written after every row."""
     torch.set_num_threads(1)  # two threads on a busy machine are slower than one
-    lines = heading()
+    lines = ["# Is motion found and undone?", ""]
+    lines += ["Written by `python -m experiments.motion`; [question.md](question.md) says how.", ""]
+    lines += [
+        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {version('torch')}",
+        f"- Machine: {processor()}, {os.cpu_count()} cores",
+    ]
     with tempfile.TemporaryDirectory() as folder:
+        lines += ["", "## A liver that breathes", "", *heading(breathing.COLUMNS)]
+        for seed in breathing.PERIODS:
+            write(lines, breathing.row(seed, Path(folder)))
+        lines += ["", "## A head that moves between shots", "", *heading(COLUMNS)]
         for protocol in (tse(8), tse(16), gre(N // GRE_LINES), gre(1)):
             for seed in next(seeds for name, seeds in SEEDS.items() if protocol.name.startswith(name)):
-                lines.append(row(protocol, seed, Path(folder)))
-                Console().print(lines[-1], highlight=False, soft_wrap=True)
-                RESULT.write_text("\n".join([*lines, *ENDING]) + "\n", encoding="utf-8")
+                write(lines, row(protocol, seed, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pirecon.motion.respiratory import (
     respiratory_bins,
     respiratory_signal,
 )
-from pirecon.motion.self_gating import gated_weights
+from pirecon.motion.self_gating import breathing_during, gated_weights
 from pirecon.motion.write import write_motion
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "MotionSettings",
     "RespiratorySignal",
     "SeparateLines",
+    "breathing_during",
     "estimate_motion",
     "gated",
     "gated_weights",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -39,17 +41,43 @@ def gated_weights(raw: RawData, kspace: NonCartesianKSpace) -> tuple[Tensor | No
         Gate, real ``(*batch, 1, readout, 1)``, 1 for readouts that count in full; or None. And what was found, in a
         sentence.
     """
-    lines = raw.imaging_lines
-    lines = lines[~silent_lines(raw, lines)]
-    signal, source = _signal(raw, kspace, lines)
+    signal = breathing_during(raw, kspace)
     if not signal.found:
-        return None, source
+        return None, signal.source
     gate = np.zeros(kspace.weights.expand(*kspace.data.shape[:-3], *kspace.weights.shape[-3:]).shape[:-1])
     rows, of_lines = gate.reshape(-1, gate.shape[-1]), gating_weights(signal)
-    for row, member in zip(rows, _members(raw, lines), strict=True):
+    for row, member in zip(rows, _members(raw, _readouts(raw)), strict=True):
         row[: len(member)] = of_lines[member]
     kept = f"; {100 * np.square(of_lines).mean():.0f} % of the data count, about expiration"
-    return torch.from_numpy(gate).unsqueeze(-1).to(kspace.weights), source + kept
+    return torch.from_numpy(gate).unsqueeze(-1).to(kspace.weights), signal.source + kept
+
+
+def breathing_during(raw: RawData, kspace: NonCartesianKSpace) -> RespiratorySignal:
+    """Breathing at every imaging readout, in the order of measurement.
+
+    Args:
+        raw: the file.
+        kspace: sorted from it.
+
+    Returns:
+        RespiratorySignal; not found where there is none, or where nothing can tell.
+    """
+    times = readout_times(raw, _readouts(raw))
+    none = RespiratorySignal(False, np.zeros(len(times)), times, float("inf"), "")
+    navigators = navigator_features(raw)
+    if navigators is not None and len(navigators[0]) >= LEAST_MOMENTS:
+        signal = respiratory_signal(*navigators, times)
+        return replace(signal, source=signal.source + ", seen by navigators")
+    if kspace.batch_axes:
+        why = "the scan holds several slices, contrasts or repetitions and no navigators"
+        return replace(none, source=f"breathing: not looked for, since {why}; all data are used")
+    found = centre_features(kspace.trajectory.k, kspace.data, reach=CENTRE / max(_field_of_view(kspace)))
+    if found is None:
+        why = "there are neither navigators nor readouts through k = 0"
+        return replace(none, source=f"breathing: not looked for, since {why}; all data are used")
+    moments, values, functions = found
+    signal = respiratory_signal(values, times[moments], times, nuisance=functions)
+    return replace(signal, source=signal.source + ", seen at the centre of k-space")
 
 
 def centre_features(k: Tensor, data: Tensor, *, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -84,28 +112,10 @@ def centre_features(k: Tensor, data: Tensor, *, reach: float) -> tuple[np.ndarra
     return moments.cpu().numpy(), values.cpu().numpy(), functions.cpu().numpy()
 
 
-def _signal(raw: RawData, kspace: NonCartesianKSpace, lines: np.ndarray) -> tuple[RespiratorySignal, str]:
-    """Of all imaging readouts in the order of measurement."""
-    times = readout_times(raw, lines)
-    none = RespiratorySignal(False, np.zeros(len(lines)), times, float("inf"), "")
-    navigators = navigator_features(raw)
-    if navigators is not None and len(navigators[0]) >= LEAST_MOMENTS:
-        signal = respiratory_signal(*navigators, times)
-        return signal, signal.source + ", seen by navigators"
-    if kspace.batch_axes:
-        return none, (
-            "breathing: not looked for, since the scan holds several slices, contrasts or repetitions and no "
-            "navigators; all data are used"
-        )
-    found = centre_features(kspace.trajectory.k, kspace.data, reach=CENTRE / max(_field_of_view(kspace)))
-    if found is None:
-        return none, (
-            "breathing: not looked for, since there are neither navigators nor readouts through k = 0; all data are "
-            "used"
-        )
-    moments, values, functions = found
-    signal = respiratory_signal(values, times[moments], times, nuisance=functions)
-    return signal, signal.source + ", seen at the centre of k-space"
+def _readouts(raw: RawData) -> np.ndarray:
+    """Those that ``sort_readouts`` takes."""
+    lines = raw.imaging_lines
+    return lines[~silent_lines(raw, lines)]
 
 
 def _field_of_view(kspace: NonCartesianKSpace) -> list[float]:
@@ -113,7 +123,7 @@ def _field_of_view(kspace: NonCartesianKSpace) -> list[float]:
 
 
 def _members(raw: RawData, lines: np.ndarray) -> list[np.ndarray]:
-    """Readouts of each image of the batch, as ``sort_non_cartesian`` puts them."""
+    """Readouts of each image of the batch, as ``sort_readouts`` puts them."""
     index = raw.readouts["idx"][lines]
     values = [np.unique(index[name]) for name in BATCH_AXES]
     place = [np.searchsorted(v, index[name]) for v, name in zip(values, BATCH_AXES, strict=True)]
