@@ -85,7 +85,7 @@ def _encoding(scan: RawScan) -> xsd.encodingType:
 
 def _space(scan: RawScan, *, oversampling: int) -> xsd.encodingSpaceType:
     nz, ny, nx = scan.encoding.matrix
-    z, y, x = (round(length * 1e3, 6) for length in scan.encoding.field_of_view)
+    z, y, x = (round(float(length) * 1e3, 6) for length in scan.encoding.field_of_view)
     return xsd.encodingSpaceType(
         matrixSize=xsd.matrixSizeType(x=nx * oversampling, y=ny, z=nz),
         fieldOfView_mm=xsd.fieldOfViewMm(x=x * oversampling, y=y, z=z),

@@ -122,7 +122,7 @@ def motion_part() -> list[str]:
         for align in (False, True):
             image = combine_stacks(case.noisy, voxel=case.grid.voxel_size[0], align=align)
             value = psnr(scaled(on_grid(image, case.grid), case.truth, inside), case.truth)
-            said = image.metadata["notes"]["motion between stacks"]  # type: ignore[index]
+            said = image.notes["motion between stacks"]
             row = f"| {name} | pirecon combine{' --align' if align else ''} | {value:.1f} | {said} |"
             Console().print(row, highlight=False, soft_wrap=True)
             lines.append(row)

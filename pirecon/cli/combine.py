@@ -83,7 +83,7 @@ def combine_command(
                 device=device_of(device),
                 progress=bar,
             )
-    for station, note in volume.metadata["notes"].items():  # type: ignore[attr-defined]
+    for station, note in volume.notes.items():
         console.print(f"{station}: {note}", highlight=False, markup=False)
     write_image(volume, output)
     console.print(f"wrote {output}", highlight=False, markup=False)

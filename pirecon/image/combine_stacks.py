@@ -55,7 +55,7 @@ def combine_stacks(  # noqa: PLR0913 - the one call with everything a user can w
         progress: called with (done, total).
 
     Returns:
-        Image ``(z, y, x)`` without phase along the axes of the first stack, in its unit; ``metadata["notes"]`` says
+        Image ``(z, y, x)`` without phase along the axes of the first stack, in its unit; its ``notes`` say
         what was assumed and done.
 
     Raises:
@@ -99,8 +99,8 @@ def combine_stacks(  # noqa: PLR0913 - the one call with everything a user can w
         "volume": f"{' x '.join(map(str, volume.matrix))} voxels of {1e3 * volume.voxel_size[0]:.3g} mm from "
         f"magnitudes; {alone:.0f} % of the object is seen by one stack only and is not sharper there than its slices",
     }
-    metadata = {**images[0].metadata, "method": "combined stacks", "notes": notes}
-    return Image(found.to(torch.complex64).cpu(), volume, (), images[0].noise_scale, metadata)
+    metadata = {**images[0].metadata, "method": "combined stacks"}
+    return Image(found.to(torch.complex64).cpu(), volume, (), images[0].noise_scale, metadata, notes)
 
 
 def _magnitudes(image: Image, number: int) -> Tensor:

@@ -72,7 +72,7 @@ def test_the_volume_is_the_body_in_its_place() -> None:
         away = (voxel_positions(found.geometry)[0] - torch.from_numpy(OFFSET + np.array(place))).norm(dim=-1)
         index = int(away.argmin())
         assert float(found.data.abs().flatten()[index]) > 10 + 0.5 * height
-    notes = found.metadata["notes"]
+    notes = found.notes
     assert "9 coronal slices (2 x 2 x 6 mm)" in notes["stacks"]  # type: ignore[index]
     assert found.metadata["field_strength"] == 0.1
 
@@ -103,7 +103,7 @@ def test_a_stack_of_a_smaller_field_of_view_is_welcome() -> None:
 def test_one_way_is_combined_with_a_warning() -> None:
     with pytest.warns(UserWarning, match=r"one stack was combined: resolution through the plane"):
         found = combine_stacks(three()[:1])
-    assert "100 % of the object is seen by one stack only" in found.metadata["notes"]["volume"]  # type: ignore[index]
+    assert "100 % of the object is seen by one stack only" in found.notes["volume"]
     with pytest.warns(UserWarning, match="all 2 stacks run the same way"):
         combine_stacks([stack("coronal"), stack("coronal", seed=4)])
 
