@@ -23,18 +23,18 @@ def complex_noise(shape: torch.Size, seed: int) -> Tensor:
     )[..., 0]
 
 
-def evolution_of(variant: str, scan: Scan, B0: float, contrasts: Tensor, noise: float) -> Evolution | None:
-    """What E knows; contrasts are images ``(contrast, y, x)`` of the multi-echo scan."""
+def evolution_of(variant: str, scan: Scan, B0: float, contrasts: Tensor, kspace: Tensor) -> Evolution | None:
+    """What E knows; contrasts are images ``(contrast, y, x)`` of the multi-echo scan, both in SNR units."""
     if variant == "without":
         return None
     if variant == "tissue prior":
-        return prior_evolution(scan.train, B0)
+        return prior_evolution(scan.train, B0, kspace=kspace)
     if "true" in variant:
         fitted = fit_relaxation(scan.decays[:, None].to(torch.complex128), scan.echo_times, noise_level=1e-3)
-        return mapped_evolution(scan.train, fitted.T2)
+        return mapped_evolution(scan.train, fitted.T2, kspace=kspace)
     grid = (1, 2 * N, 2 * N) if "2×" in variant else (1, N, N)
     fine = centred_ifft(crop_or_pad_centre(centred_fft(contrasts[:, None], (-2, -1)), grid), (-2, -1))
-    return mapped_evolution(scan.train, fit_relaxation(fine, scan.echo_times, noise_level=noise).T2)
+    return mapped_evolution(scan.train, fit_relaxation(fine, scan.echo_times).T2, kspace=kspace)
 
 
 def reconstructed(scan: Scan, B0: float, snr: float | None, network: nn.Module | None, variant: str) -> Tensor:
@@ -43,11 +43,11 @@ def reconstructed(scan: Scan, B0: float, snr: float | None, network: nn.Module |
     y, contrasts = scale * scan.kspace, scale * scan.contrasts
     if snr is not None:
         y, contrasts = y + complex_noise(y.shape, 1), contrasts + complex_noise(contrasts.shape, 2)
-    evolution = evolution_of(variant, scan, B0, contrasts, 1.0)
+    data = y.to(torch.complex64)[None, None]
+    evolution = evolution_of(variant, scan, B0, contrasts, data)
     n = 2 * N if "2×" in variant else N
     E = CartesianSense(torch.ones(1, 1, n, n, dtype=torch.complex64), torch.ones(1, 1, N, N))
     operator = E if evolution is None else Evolving(E, evolution)
-    data = y.to(torch.complex64)[None, None]
     with torch.no_grad():
         image = cg_sense(data, operator) if network is None else network(data, operator)
     kspace = crop_or_pad_centre(centred_fft(image[None], (-2, -1)), (1, N, N))

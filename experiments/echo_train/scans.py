@@ -92,9 +92,11 @@ class Scan:
 
 CASES = (
     Case(0.05, 5, 16, 12e-3, 10, 2.0, lesion="tumour"),
+    Case(0.064, 12, 16, 12e-3, 8, 3.0, lesion="stroke"),
     Case(0.1, 3, 16, 10e-3, 8, 2.0),
     Case(0.1, 9, 16, 10e-3, 8, 2.0, angle=150.0, lesion="plaques"),
     Case(0.3, 7, 16, 10e-3, 2, 0.8, order=centric_order, lesion="stroke"),
+    Case(0.3, 13, 16, 8e-3, 1, 1.5, order=centric_order, lesion="plaques"),
     Case(0.3, 6, 32, 8e-3, 8, 3.0),
 )
 

@@ -9,16 +9,17 @@ from torch import Tensor
 
 from pirecon.encoding.evolution import Evolution
 from pirecon.encoding.relaxation_dictionary import EchoDictionary, echo_dictionary, echo_signals, temporal_basis
-from pirecon.encoding.relaxation_train import RefocusedTrain, refocused_train
+from pirecon.encoding.relaxation_train import RefocusedTrain, refocused_train, signal_to_noise
 from pirecon.rawdata import RawData
 
 LARGEST_GAIN = 2.0
 """Without maps no line is raised, or lowered, more than this: noise grows with it."""
 AIR = 0.2
 """Share of a slice that gives no signal (bone, cavities, the outside beside skin): edges lie towards it as well."""
-LEAST_SHARE, LARGEST_SHARE = 1 / 3, 10.0
+LEAST_SHARE, LEAST_SHARE_BLIND, LARGEST_SHARE = 0.2, 1 / 3, 10.0
 """With maps the evolution stays within these: a voxel nearly gone by a late echo says little there but noise and the
-misfit of its neighbours, and one nearly gone by the effective echo would explain all that earlier echoes hold."""
+misfit of its neighbours, and one nearly gone by the effective echo would explain all that earlier echoes hold.
+``BLIND`` where the noise is not known."""
 T2_RANGE = (5e-3, 5.0)  # s
 T1_RANGE = (0.05, 6.0)  # s
 N_T2, N_T1 = 64, 12
@@ -30,6 +31,7 @@ def relaxation_evolution(
     T2: Tensor | None = None,
     T1: Tensor | None = None,
     contrast: int | None = None,
+    kspace: Tensor | None = None,
     device: torch.device | None = None,
 ) -> Evolution | str:
     """What relaxation does along the phase encodings of a raw file, 1 at the line k = 0.
@@ -42,6 +44,8 @@ def relaxation_evolution(
         T2: map on the reconstruction grid, real ``(z, y, x)``, s; None takes what tissues have at this field.
         T1: likewise, beside a T2 map only.
         contrast: only the lines with this value of the contrast counter.
+        kspace: whitened, complex ``(*batch, coil, kz, ky, kx)``, SNR units: lines that are mostly noise then are not
+            raised. None raises all alike.
         device: of the result; that of the maps where there are some.
 
     Returns:
@@ -54,13 +58,15 @@ def relaxation_evolution(
     if isinstance(train, str):
         return train
     if T2 is not None:
-        return mapped_evolution(train, T2, T1=T1)
+        return mapped_evolution(train, T2, T1=T1, kspace=kspace)
     if raw.field_strength is None:
         return "the header has no field strength, so the tissues' T2 is not known; give a T2 map"
-    return prior_evolution(train, raw.field_strength, device=device)
+    return prior_evolution(train, raw.field_strength, kspace=kspace, device=device)
 
 
-def prior_evolution(train: RefocusedTrain, B0: float, *, device: torch.device | None = None) -> Evolution:
+def prior_evolution(
+    train: RefocusedTrain, B0: float, *, kspace: Tensor | None = None, device: torch.device | None = None
+) -> Evolution:
     """One evolution for all voxels: that of the edges between tissues, without a T2 map.
 
         e_k = C_kk / C_k0,   C = covariance of the echoes over tissues and air,   echo 0 = effective
@@ -72,6 +78,7 @@ def prior_evolution(train: RefocusedTrain, B0: float, *, device: torch.device | 
     Args:
         train: which echo read what.
         B0: T.
+        kspace: as for :func:`relaxation_evolution`.
         device: of the result.
 
     Returns:
@@ -81,8 +88,9 @@ def prior_evolution(train: RefocusedTrain, B0: float, *, device: torch.device | 
     et al., Magn Reson Med 55:1030 (2006), for modulation along trains.
     """
     dictionary = echo_dictionary(train, B0)
-    gain = _gain(dictionary, train.effective_echo)
-    curve = 1 / gain
+    curve = 1 / _gain(dictionary, train.effective_echo)
+    curve = _tempered(curve, train, kspace, power=curve.square())
+    gain = 1 / curve
     error = _misfit(dictionary, curve, train.effective_echo)
     basis = _of_lines(train, curve[None])
     said = (
@@ -116,8 +124,9 @@ def mapped_evolution(
     T2: Tensor,
     *,
     T1: Tensor | None = None,
+    kspace: Tensor | None = None,
     tolerance: float = 1e-3,
-    least: float = LEAST_SHARE,
+    least: float | None = None,
 ) -> Evolution:
     """The evolution of each voxel by its own T2, from maps.
 
@@ -131,6 +140,7 @@ def mapped_evolution(
         T2: on the reconstruction grid, real ``(z, y, x)``, s; not finite or ≤ 0 where unknown: there the median holds.
         T1: likewise; None for T1 = 4 T2, which matters only where pulses do not refocus by 180°.
         tolerance: of the truncation, relative.
+        kspace: as for :func:`relaxation_evolution`.
         least: smallest evolution; noise grows by up to its inverse. 0 leaves relaxation as it is.
 
     Returns:
@@ -140,12 +150,15 @@ def mapped_evolution(
         ValueError: no T2 is known anywhere, or the maps have other shapes.
     """
     T2, T1, said = _checked(T2, T1)
+    if least is None:
+        least = LEAST_SHARE_BLIND if kspace is None else LEAST_SHARE
     atoms_T2 = _ladder(T2_RANGE, N_T2)
     atoms_T1 = _ladder(T1_RANGE, N_T1)
     signals = echo_signals(train, *torch.broadcast_tensors(atoms_T1[:, None], atoms_T2))  # (T1, T2, echo)
     now = signals[..., train.effective_echo : train.effective_echo + 1]
     curves = (signals / now).clamp(least, LARGEST_SHARE).to(T2.device)
     present = _interpolated(curves, T1, T2).reshape(-1, train.n_echoes)
+    present = _tempered(present, train, kspace, power=present.square().mean(0))
     chosen = present[:: max(1, len(present) // 20000)]
     functions, error = temporal_basis(chosen, tolerance=tolerance)
     coefficients = (present @ functions.T).T.reshape(-1, *T2.shape)
@@ -155,6 +168,20 @@ def mapped_evolution(
     )
     basis = _of_lines(train, functions.cpu()).to(T2.device)
     return Evolution(basis.to(torch.complex64), coefficients.to(torch.complex64), error, source)
+
+
+def _tempered(curves: Tensor, train: RefocusedTrain, kspace: Tensor | None, *, power: Tensor) -> Tensor:
+    """Lines are raised no more than lowers the error of the image; curves ``(..., echo)``.
+
+        e' = min(1, e + 1 / (e ρ))  where e < 1,   ρ = P / (σ² ⟨e²⟩)
+
+    1/e' lies between 1 and the gain of least error (Wiener), e ρ / (e² ρ + 1), with the power P of the signal in the
+    echo's lines, that of the noise, and ⟨e²⟩ (``power``), by which the train changed P.
+    """
+    if kspace is None:
+        return curves
+    ratio = (signal_to_noise(train, kspace).to(curves) / power).clamp_min(1e-9)
+    return torch.where(curves < 1, (curves + 1 / (curves.clamp_min(1e-3) * ratio)).clamp_max(1), curves)
 
 
 def _checked(T2: Tensor, T1: Tensor | None) -> tuple[Tensor, Tensor, str]:

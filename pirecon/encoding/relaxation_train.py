@@ -79,6 +79,23 @@ def refocused_train(raw: RawData, *, contrast: int | None = None) -> RefocusedTr
     )
 
 
+def signal_to_noise(train: RefocusedTrain, kspace: Tensor) -> Tensor:
+    """P / σ² of the lines of each echo: the power of the signal over that of the noise, once the coils are combined.
+
+    Args:
+        train: which echo read what.
+        kspace: whitened, complex ``(*batch, coil, kz, ky, kx)``, SNR units, zero where nothing was measured.
+
+    Returns:
+        Float64 ``(echo,)``, at least 0; on the CPU.
+    """
+    samples = kspace.movedim(-4, 0).flatten(1, -4) if kspace.ndim > 4 else kspace[:, None]  # (coil, batch, kz, ky, kx)
+    measured = (samples != 0).double().sum((1, -1))  # (coil, kz, ky)
+    power = samples.abs().square().double().sum((0, 1, -1)) - 2 * measured.sum(0)
+    signal, noise = (torch.einsum("ezy,zy->e", train.share, part.cpu()) for part in (power, 2 * measured.amax(0)))
+    return signal.clamp_min(0) / noise.clamp_min(1)
+
+
 def _share(raw: RawData, lines: np.ndarray, echo: np.ndarray) -> Tensor:
     """Float64 ``(echo, kz, ky)``: several averages or slices may have read a line by different echoes."""
     grid = choose_grid(raw)

@@ -31,7 +31,7 @@ from pirecon.encoding import CartesianSense, Evolution, Evolving
 from pirecon.encoding.relaxation import mapped_evolution, prior_evolution, relaxation_evolution
 from pirecon.encoding.relaxation_dictionary import echo_dictionary, echo_signals, temporal_basis
 from pirecon.encoding.relaxation_maps import ContrastSubspace, decay_basis, fit_relaxation, subspace_images
-from pirecon.encoding.relaxation_train import RefocusedTrain, refocused_train
+from pirecon.encoding.relaxation_train import RefocusedTrain, refocused_train, signal_to_noise
 from pirecon.rawdata import RawData, read_mrd, sort_kspace
 
 N, N_ECHOES, SPACING = 24, 6, 12e-3
@@ -144,6 +144,45 @@ def test_limits_of_maps_hold() -> None:
     e = values(mapped_evolution(train(16, 8, 32, 20e-3), torch.full((1, 2, 2), 0.02), tolerance=1e-6)).real
     assert float(e.min()) > 1 / 3 - 1e-3
     assert float(e.max()) < 10 + 1e-2
+
+
+def noisy_lines(of: RefocusedTrain, amplitude: Tensor, n_coils: int = 3) -> Tensor:
+    """Random k-space of this standard deviation per line, shared by coils of sensitivity 1/√n, in noise of 1."""
+    generator = torch.Generator().manual_seed(4)
+    parts = torch.randn(2, 1 + n_coils, 1, of.share.shape[-1], 2000, generator=generator, dtype=torch.float64)
+    white = torch.complex(parts[0], parts[1])
+    return amplitude[:, None] * white[:1] / math.sqrt(n_coils) + white[1:]
+
+
+def test_signal_to_noise_of_the_lines_is_found() -> None:
+    of = train()
+    echo = of.share[:, 0].argmax(0)
+    amplitude = torch.arange(of.n_echoes, dtype=torch.float64)
+    y = noisy_lines(of, amplitude[echo])
+    torch.testing.assert_close(signal_to_noise(of, y), amplitude**2, rtol=0.1, atol=0.1)
+    torch.testing.assert_close(signal_to_noise(of, torch.stack([y, y])), signal_to_noise(of, y))
+
+
+@pytest.mark.parametrize("level", [0.3, 1.0, 3.0, 30.0])
+def test_lines_in_noise_are_not_raised_beyond_what_helps(level: float) -> None:
+    """The expected error of every line, misfit and raised noise, is at most that of leaving it as it is."""
+    of = train(16, 4, 32)
+    echo = of.share[:, 0].argmax(0)
+    e = torch.exp(-(echo - of.effective_echo) * of.echo_spacing / 0.06).double()
+    T2 = torch.full((1, 2, 2), 0.06)
+    y = noisy_lines(of, level * e)
+    raised, all_alike = (
+        values(mapped_evolution(of, T2, kspace=k, least=0.0))[0, :, 0, 0, 0, 0].real.double() for k in (y, None)
+    )
+
+    def expected(gain: Tensor) -> Tensor:
+        return (1 - gain * e).square() * level**2 + gain.square()
+
+    one = torch.ones_like(e)
+    assert bool((expected(1 / raised) <= 1.01 * expected(one) + 1e-6).all())
+    assert float(expected(1 / raised).sum()) < 0.9 * float(expected(1 / all_alike).sum()) or level == 30.0
+    if level == 30.0:
+        torch.testing.assert_close(raised[e > 0.3], e[e > 0.3], rtol=0.05, atol=0.01)
 
 
 def test_nonsense_maps_are_refused() -> None:
