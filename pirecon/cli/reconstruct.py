@@ -69,10 +69,11 @@ def reconstruct_command(
         bool | None, typer.Option(help="Align odd and even lines of echo-planar trains.", rich_help_panel=PHYSICS)
     ] = None,
     relaxation: Annotated[
-        bool | None, typer.Option(help="Undo the T2 decay along echo trains.", rich_help_panel=PHYSICS)
+        bool | None,
+        typer.Option(help="Undo T2 decay along echo trains, alike for all tissues.", rich_help_panel=PHYSICS),
     ] = None,
     t2_map: Annotated[
-        Path | None, typer.Option(metavar="NIFTI", help="T2, s, for --relaxation.", rich_help_panel=PHYSICS)
+        Path | None, typer.Option(metavar="NIFTI", help="T2, s: undo the decay of each voxel.", rich_help_panel=PHYSICS)
     ] = None,
     off_resonance: Annotated[
         bool | None,

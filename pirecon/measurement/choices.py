@@ -14,7 +14,7 @@ class Choices:
         interference: cancel interference with sensing coils, or without them where lines stand out of the noise.
         sensing_coils: channels that hear interference and no patient, counted from 0; None takes the file's labels.
         ghosts: correct the difference of odd and even lines of echo-planar trains.
-        relaxation: the decay along echo trains.
+        relaxation: the decay along echo trains; None takes it where there is a ``T2_map``.
         T2_map: NIfTI file in s, for the decay of each voxel; None takes what tissues have at this field.
         off_resonance: of every voxel, where a field map is known: given, or from the echoes of the scan itself.
         field_map: NIfTI file in Hz; None looks for echoes in the scan.

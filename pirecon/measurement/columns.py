@@ -17,7 +17,7 @@ def whiten_columns(kspace: KSpace, noise: ReadoutNoise) -> KSpace:
 
         y' = F_x w F_xᴴ y,   w(x) = 1/√power(x)
 
-    w commutes with the transforms along y and z, so with maps w S (:func:`weigh_columns`) the noise of y' = E' x is white:
+    w commutes with the transforms along y and z, so with the maps of :func:`weigh_columns` noise is white in y' = E' x:
     nothing is removed, disturbed columns are merely believed less.
 
     Args:

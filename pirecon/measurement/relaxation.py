@@ -20,27 +20,26 @@ LONGEST_T2 = 10.0  # s; more is a map in ms
 def relaxation_part(
     measurement: Measurement, raw: RawData, choices: Choices
 ) -> tuple[tuple[Evolution | None, ...], str | None]:
-    """One evolution for each image, by the T2 map or by what tissues have at this field, and a note.
+    """One evolution for each image, by the T2 map or, where asked for, by what tissues have at this field, and a note.
+
+    Without a map one curve for all tissues sharpens edges and over-corrects what decays more slowly, lesions among it
+    (experiments/echo_train): it is not taken without being asked for.
 
     Raises:
         ValueError: asked for, and the file holds no echo train or does not tell its times; or no map of T2 in seconds.
     """
     if choices.relaxation is False:
         return (), "left out, as asked"
-    asked = bool(choices.relaxation) or choices.T2_map is not None
-    why_not = _why_not(measurement, raw, asked=asked)
+    if choices.relaxation is None and choices.T2_map is None:
+        return (), "left out: no T2 map (--t2-map; --relaxation corrects all tissues alike)" if _has_train(
+            raw
+        ) else None
     slices: list[Evolution] = []
-    if why_not is None:
-        for T2 in _T2_of_slices(measurement, choices.T2_map):
-            found = relaxation_evolution(raw, T2=T2, device=measurement.kspace.data.device)
-            if isinstance(found, str):
-                why_not = found
-                break
-            slices.append(found)
-    if why_not is not None:
-        if asked:
-            raise ValueError(f"{raw.path}: relaxation along the echo train cannot be put into E: {why_not}")
-        return (), f"left out: {why_not}" if _has_train(raw) else None
+    for T2 in _T2_of_slices(measurement, choices.T2_map):
+        found = _of_slice(measurement, raw, T2)
+        if isinstance(found, str):
+            raise ValueError(f"{raw.path}: relaxation along the echo train cannot be put into E: {found}")
+        slices.append(found)
     of_image = (measurement.counter(i, "slice") % len(slices) for i in range(measurement.n_images))
     return tuple(slices[i] for i in of_image), slices[0].source
 
@@ -49,13 +48,11 @@ def _has_train(raw: RawData) -> bool:
     return raw.encoding.trajectory == "cartesian" and int(raw.header.encoding[0].echoTrainLength or 1) > 1
 
 
-def _why_not(measurement: Measurement, raw: RawData, *, asked: bool) -> str | None:
-    if not isinstance(measurement.kspace, KSpace):
+def _of_slice(measurement: Measurement, raw: RawData, T2: Tensor | None) -> Evolution | str:
+    kspace = measurement.kspace
+    if not isinstance(kspace, KSpace):
         return "only trains of Cartesian lines are known"
-    if not asked and _has_train(raw) and not raw.readouts["idx"]["segment"][raw.imaging_lines].any():
-        # Many converters sort the lines, so their order tells nothing unless the user says that it does.
-        return "no echo counters (segment) in the file; --relaxation takes the order of its lines for the echoes'"
-    return None
+    return relaxation_evolution(raw, T2=T2, kspace=kspace.data, device=kspace.data.device)
 
 
 def _T2_of_slices(measurement: Measurement, path: Path | None) -> list[Tensor | None]:

@@ -12,22 +12,20 @@ from torch import Tensor
 
 from pirecon.encoding import FatSpectrum, fat_spectrum_at
 from pirecon.quantitative.displacement import undo_displacement
-from pirecon.quantitative.echo_model import EchoModel, VoxelFit, echo_model, fit_voxels, residuals
+from pirecon.quantitative.echo_model import EchoModel, VoxelFit, echo_model, fit_voxels
 from pirecon.quantitative.fat_fraction import fat_fraction
-from pirecon.quantitative.field_search import search_field
+from pirecon.quantitative.first_field import Differences, first_field
 from pirecon.quantitative.precision import fraction_deviation, precision_from_neighbours
 from pirecon.quantitative.refinement import Maps, Smoothness, refine
+from pirecon.quantitative.swaps import certainty, swap_margin
 from pirecon.quantitative.two_decays import FEWEST_ECHOES, with_two_decays
 
-RATES = (0.0, 6.0, 12.0, 18.0, 25.0, 33.0, 43.0, 55.0, 70.0, 90.0, 120.0, 170.0, 250.0)  # 1/s, that the search tries
 MODEL_ERROR = 0.02
 """Of the signal: what spectrum and single decay leave unexplained however little noise there is."""
 SEARCH_ERROR = 0.05
 """The same for the search, which knows R2* only by the steps of its list."""
-LARGEST_COST = 200.0  # of a voxel in the search, in units of log-likelihood
 ROUGHEST, SMOOTHEST = 0.5, 0.03  # ppm by which neighbouring voxels' fields differ
 R2_STAR_DIFFERENCE = 20.0  # 1/s, of neighbouring voxels
-NARROW_PRIOR = 10.0  # ppm: weak preference for fields near 0, which decides only what the data cannot
 POOR = 0.05
 
 
@@ -41,7 +39,8 @@ class FatWater:
         deviation: standard deviation of ``fat_fraction`` expected from noise alone; infinite without signal.
         R2_star: 1/s.
         off_resonance: δf, Hz; positive where the field is larger.
-        reliability: 1 / (1 + (deviation / 0.1)²): 0 without signal, ½ where noise scatters by 10 percentage points.
+        reliability: c / (1 + (deviation / 0.1)²): 0 without signal, ½ where noise scatters by 10 percentage points; c
+            is below 1 where exchanging fat and water of a whole region would explain the echoes nearly as well.
         source: what was done, in a sentence.
     """
 
@@ -85,7 +84,8 @@ def separate_fat_and_water(
     s_n = (W + F Σ_p a_p exp(−2πi f_p t_n − ΔR2* t_n)) exp(−2πi δf t_n − R2* t_n). For each of many fields the residual
     of the best water, fat and R2* is known; minimum cuts choose a smooth field among its minima, and Gauss–Newton steps
     refine field and R2*. ΔR2* between fat and water is one number for all voxels. Complex images have no noise floor,
-    so R2* needs no correction for one. Three echoes do not tell the R2* of each voxel: one value is taken for all.
+    so R2* needs no correction for one. Three echoes do not tell the R2* of each voxel: one value is taken for all in
+    the result, while the search lets tissues scatter about it (else tissue that decays faster looks swapped).
 
     Fields that differ by several tenths of a ppm between voxels, or jump across wide gaps without signal, may be put a
     fat-water distance off, which swaps fat and water there.
@@ -116,8 +116,9 @@ def separate_fat_and_water(
     power = signal.abs().square()
     variance, coarse = (settings.noise**2 + error**2 * power.mean(0) for error in (MODEL_ERROR, SEARCH_ERROR))
     hertz_per_ppm = -spectrum.main_frequency / 3.4
-    start = _search(signal, model, coarse, hertz_per_ppm, settings)
-    maps, smoothness = _refine(signal, model, start, variance, hertz_per_ppm, settings)
+    differences = Differences(hertz_per_ppm, ROUGHEST, _relative(settings.voxel_size))
+    first = first_field(signal, model, coarse, differences, largest_offset=settings.largest_offset)
+    maps, smoothness = _refine(signal, model, first.maps, variance, hertz_per_ppm, settings)
     if settings.relaxation_difference is None and len(echo_times) >= FEWEST_ECHOES:
         spectrum, maps = with_two_decays(signal, model.times, spectrum, maps, smoothness=smoothness, variance=variance)
         model = echo_model(model.times, spectrum)
@@ -126,56 +127,20 @@ def separate_fat_and_water(
     species = fit.species.unflatten(1, images.shape[1:])
     if settings.readout_steps is not None:
         species = undo_displacement(signal, species, maps, echo_times, spectrum, settings.readout_steps)
-    said = _advice(deviation, species, echo_times, spectrum, settings)
+    fraction = fat_fraction(species[0], species[1])
+    certain = certainty(swap_margin(first, fraction > 0.5))
+    said = _advice(deviation, species, echo_times, spectrum, settings) + _swaps(certain, species)
     real = images.real.dtype
     return FatWater(
         water=species[0].to(images.dtype),
         fat=species[1].to(images.dtype),
-        fat_fraction=fat_fraction(species[0], species[1]).to(real),
+        fat_fraction=fraction.to(real),
         deviation=deviation.to(real),
         R2_star=maps.R2_star.to(real),
         off_resonance=maps.off_resonance.to(real),
-        reliability=(1 / (1 + (deviation / 0.1).square())).to(real),
+        reliability=(certain / (1 + (deviation / 0.1).square())).to(real),
         source=said,
     )
-
-
-def _search(signal: Tensor, model: EchoModel, variance: Tensor, ppm: float, settings: DixonSettings) -> Maps:
-    """Labels are fields a sixteenth of a turn at the last echo apart."""
-    shape, latest = signal.shape[1:], float(model.times[-1])
-    step = 1 / (16 * latest)
-    n = round(settings.largest_offset * ppm / step)
-    fields = step * torch.arange(-n, n + 1, dtype=torch.float64, device=signal.device)
-    voxels = signal.flatten(1).to(torch.complex64)
-    rates = torch.tensor(RATES, dtype=torch.float64, device=signal.device)
-    if len(model.times) == 3:
-        rates = _common_rate(voxels, model, fields, variance)
-    cost = (residuals(voxels, model, fields, rates) / (2 * variance.flatten().float())).clamp_max(LARGEST_COST)
-    cost = cost + 0.5 * (fields / (NARROW_PRIOR * ppm)).square().unsqueeze(1).to(cost)
-    weights = tuple(0.5 * (step / (ROUGHEST * ppm * r)) ** 2 for r in _relative(settings.voxel_size))
-    shortest = float(model.times.diff().min())
-    swap, turn = round(3.4 * ppm / step), round(1 / (shortest * step))
-    labels = search_field(cost.unflatten(1, shape), weights, (swap, turn, 3, 1))  # type: ignore[arg-type]
-    found = fields[labels]
-    return Maps(found, _best_rate(signal, model, found, rates))
-
-
-def _common_rate(voxels: Tensor, model: EchoModel, fields: Tensor, variance: Tensor) -> Tensor:
-    """The one R2* that explains all voxels best, float ``(1,)``."""
-    rates = torch.linspace(0, 120, 25, dtype=torch.float64, device=fields.device)
-    total = [
-        (residuals(voxels, model, fields, rate[None]).amin(0) / variance.flatten()).clamp_max(LARGEST_COST).sum()
-        for rate in rates
-    ]
-    return rates[torch.stack(total).argmin()][None]
-
-
-def _best_rate(signal: Tensor, model: EchoModel, field: Tensor, rates: Tensor) -> Tensor:
-    """R2* of the least residual at a known field: demodulated images are on resonance."""
-    turned = (signal * model.turn(field).movedim(-1, 0).conj()).flatten(1)
-    resonance = torch.zeros(1, dtype=torch.float64, device=field.device)
-    left = torch.cat([residuals(turned, model, resonance, rate[None]) for rate in rates])
-    return rates[left.argmin(0)].reshape(field.shape)
 
 
 def _refine(
@@ -248,6 +213,18 @@ def _advice(
         f"fat and water from {len(echo_times)} echoes ({times} ms, {periods:.2g} fat-water periods) with six lines of "
         f"fat at {spectrum.field_strength:g} T, a smooth field by minimum cuts and {rate}"
         f"{apart}; fat fraction scatters by {100 * typical:.2g} percentage points at the median SNR of {snr:.3g}"
+    )
+
+
+def _swaps(certain: Tensor, species: Tensor) -> str:
+    """How much of the signal might be swapped."""
+    weight = species.abs().square().sum(0)
+    doubtful = float((weight * (certain < 0.5)).sum() / weight.sum().clamp_min(1e-30))
+    if doubtful < 0.005:
+        return ""
+    return (
+        f"; regions with {100 * doubtful:.2g} % of the signal may have fat and water exchanged (the echoes hardly tell "
+        "which is which there; reliability is low)"
     )
 
 

@@ -42,14 +42,17 @@ def echo_model(echo_times: Tensor, spectrum: FatSpectrum) -> EchoModel:
     return EchoModel(times, spectrum.phasor(times))
 
 
-def residuals(images: Tensor, model: EchoModel, off_resonance: Tensor, R2_star: Tensor) -> Tensor:
-    """What no water and fat explain, for each field, with the best of the R2*: min_R ‖s − A(δf, R) A⁺ s‖².
+def residuals(
+    images: Tensor, model: EchoModel, off_resonance: Tensor, R2_star: Tensor, penalty: Tensor | None = None
+) -> Tensor:
+    """What no water and fat explain, for each field, with the best of the R2*: min_R ‖s − A(δf, R) A⁺ s‖² + p(R).
 
     Args:
         images: s, complex ``(echo, voxel)``.
         model: of the echoes.
         off_resonance: fields to try, ``(field,)``, Hz.
         R2_star: values to try, ``(rate,)``, 1/s.
+        penalty: p of unlikely rates, float ``(rate, voxel)``, in the unit of ``|images|²``; None for 0.
 
     Returns:
         Residuals, float ``(field, voxel)``, in the unit of ``|images|²``.
@@ -60,8 +63,10 @@ def residuals(images: Tensor, model: EchoModel, off_resonance: Tensor, R2_star: 
     turned = model.turn(off_resonance.double())[:, None, :, None] * orthonormal  # (field, rate, echo, species)
     projectors = turned.movedim(-1, -2).conj().to(images.dtype)  # (field, rate, species, echo)
     parts = []
-    for some in images.split(VOXELS_AT_ONCE, dim=1):
+    penalties = torch.zeros(len(R2_star), images.shape[1]) if penalty is None else penalty
+    for some, unlikely in zip(images.split(VOXELS_AT_ONCE, 1), penalties.split(VOXELS_AT_ONCE, 1), strict=True):
         explained = (projectors.flatten(0, 2) @ some).abs().square().unflatten(0, projectors.shape[:3]).sum(2)
+        explained = explained - unlikely.to(explained)
         parts.append(some.abs().square().sum(0) - explained.amax(1))
     return torch.cat(parts, dim=1).clamp_min(0)
 
