@@ -12,8 +12,8 @@ from pirecon.calibration import NoiseCovariance, ReadoutNoise, mix_kspace_channe
 from pirecon.measurement.choices import Choices
 from pirecon.measurement.columns import whiten_columns
 from pirecon.measurement.measurement import Measurement, Moving
-from pirecon.motion import Motion, estimate_motion, separate_lines, stacked
-from pirecon.rawdata import KSpace, RawData
+from pirecon.motion import Motion, estimate_motion, gated_weights, separate_lines, stacked
+from pirecon.rawdata import KSpace, NonCartesianKSpace, RawData
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Channels:
 
 
 def with_motion(measurement: Measurement, raw: RawData, choices: Choices, channels: Channels) -> Measurement:
-    """Look for motion in every image, and put it into the forward operators of those that hold some.
+    """Look for motion, and put it into the forward operators of those images that hold some.
+
+    Of Cartesian scans rigid motion between shots; of others breathing, whose readouts far from rest count less.
 
     Args:
         measurement: without motion.
@@ -49,14 +51,11 @@ def with_motion(measurement: Measurement, raw: RawData, choices: Choices, channe
 
     Returns:
         The measurement; unchanged but for a note where no motion is found.
-
-    Raises:
-        ValueError: asked for a scan whose motion cannot be estimated.
     """
     if not choices.motion:
         return measurement
     if not isinstance(measurement.kspace, KSpace):
-        raise ValueError(f"{raw.path}: rigid motion can be estimated between Cartesian lines only; leave --motion out")
+        return _gated(measurement, measurement.kspace, raw)
     device = measurement.kspace.data.device
     separate = separate_lines(raw, device=device)
     lines = tuple(channels.prepared(kspace) for kspace in separate.measurements)
@@ -68,6 +67,14 @@ def with_motion(measurement: Measurement, raw: RawData, choices: Choices, channe
         note += f"; and {len(sentences) - 3} more"
     notes = measurement.notes | {"motion": f"{note} (shots by {separate.source})"}
     return replace(measurement, notes=notes, moving=tuple(m for m, _ in moving) if found else ())
+
+
+def _gated(measurement: Measurement, kspace: NonCartesianKSpace, raw: RawData) -> Measurement:
+    gate, source = gated_weights(raw, kspace)
+    notes = measurement.notes | {"motion": source}
+    if gate is not None:
+        kspace = replace(kspace, weights=kspace.weights * gate.to(kspace.weights))
+    return replace(measurement, notes=notes, kspace=kspace)
 
 
 @torch.no_grad()
