@@ -115,6 +115,12 @@ def reconstruct_command(
     if trajectory_unit is not None and trajectory_unit not in UNITS:
         message = f"there is no unit {trajectory_unit!r}; choose one of {', '.join(UNITS)}"
         raise typer.BadParameter(message, param_hint="--trajectory-unit")
+    for wish, given, names in (
+        (relaxation, t2_map, ("--no-relaxation", "--t2-map")),
+        (off_resonance, field_map, ("--no-off-resonance", "--field-map")),
+    ):
+        if wish is False and given is not None:
+            raise typer.BadParameter(f"contradicts {names[1]}; leave one of them out", param_hint=names[0])
     choices = Choices(
         interference=interference,
         sensing_coils=_channels(sensing_coils),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import ismrmrd
 import numpy as np
 from torch import Tensor
@@ -15,6 +17,7 @@ from pirecon.measurement.measurement import Measurement
 from pirecon.rawdata import KSpace, RawData
 from pirecon.rawdata.streams import has_flag
 
+WHOLE = 0.9  # of the voxels; a map that covers less is pointed out
 SMALLEST_SHIFT = 0.1
 """Turns of phase over the readout, which are voxels of displacement; less than that changes no image."""
 
@@ -36,10 +39,20 @@ def off_resonance_part(
         return (), f"left out: {found}" if "contrast" in measurement.kspace.batch_axes else None
     if raw.dwell_time is None:
         if choices.off_resonance or choices.field_map is not None:
-            raise ValueError(f"{raw.path}: the readouts have no sample time, so off-resonance cannot be put into E")
+            raise ValueError(
+                f"{raw.path}: the readouts have no sample time, and what off-resonance does depends on it; give the "
+                "bandwidth of the readout (--bandwidth)"
+            )
         return (), "left out: the readouts have no sample time"
     field = found.off_resonance.to(measurement.kspace.data.device)
     on = found.reliability.to(field) > 0
+    covered = float(on.float().mean())
+    if choices.field_map is not None and covered < WHOLE:
+        warnings.warn(
+            f"the field map {choices.field_map.name} covers {100 * covered:.0f} % of the voxels; beyond it the nearest "
+            "known value is taken. Is it of this scan?",
+            stacklevel=2,
+        )
     largest = float(field[on].abs().double().quantile(0.99)) if bool(on.any()) else 0.0
     turns = largest * max(float(t.times.max() - t.times.min()) for t in [_times(measurement, raw, 0)])
     if turns < SMALLEST_SHIFT:

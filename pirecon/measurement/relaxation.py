@@ -63,7 +63,9 @@ def _T2_of_slices(measurement: Measurement, path: Path | None) -> list[Tensor | 
     values, known = map_from_nifti(path, geometry)
     values = np.where(known & (values > 0), values, np.nan)
     largest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
-    if not 0 < largest <= LONGEST_T2:
+    if largest == 0:
+        raise ValueError(f"{path}: no T2 above 0 within the scan; give a map of T2 in seconds")
+    if largest > LONGEST_T2:
         raise ValueError(
             f"{path}: the map's largest value is {largest:.4g}; T2 in seconds is above 0 and at most {LONGEST_T2:g}. "
             "Was it written in milliseconds? Divide it by 1000"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pirecon.algebra.fft import centred_ifft
+from pirecon.calibration.interference import sensing_channels, without_channels
 from pirecon.rawdata.audit import audit
 from pirecon.rawdata.audit.sampling import line_sampling
 from pirecon.rawdata.finding import Finding, RawDataError
@@ -35,11 +36,15 @@ def describe(raw: RawData) -> Group:
     Returns:
         A renderable of ``rich``; ``rich.print`` shows it.
     """
+    sensing = sensing_channels(raw)
+    raw = without_channels(raw, sensing) if 0 < len(sensing) < raw.n_coils else raw
     kspace = sort_kspace(raw) if is_cartesian(raw) else _sorted_readouts(raw)
     table = Table(title=Text(str(raw.path)), show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()
     parts = [_header_rows(raw), _dimension_rows(raw, kspace)]
+    if sensing:
+        parts.append([("sensing coils", f"channels {', '.join(map(str, sensing))}: interference alone, left out here")])
     if isinstance(kspace, KSpace):
         parts += [_sampling_rows(raw, kspace), _noise_rows(raw, kspace)]
     else:
