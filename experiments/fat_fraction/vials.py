@@ -20,8 +20,8 @@ from bloch.scanner import Scanner
 from bloch.sequence import TRANSAXIAL, Encoding, fully_sampled, multi_echo_gradient_echo
 from bloch.simulate import Conditions, simulate
 from bloch.tissue import GYROMAGNETIC_RATIO
-from pirecon.classical.cg_sense import cg_sense, wiener_regularisation
-from pirecon.pipeline import calibrate
+from pirecon.measurement import Choices, calibrate
+from pirecon.measurement.echo_images import echo_images
 from pirecon.rawdata import RawData, read_mrd
 
 FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9, 1.0)
@@ -122,9 +122,9 @@ def repetition_time(B0: float) -> float:
 
 
 def reconstructed(raw: RawData) -> tuple[Tensor, Sequence[str]]:
-    """All echoes by CG-SENSE with shared maps and one regularisation; images and the names of their batch axes."""
-    measurement = calibrate(raw)
-    pairs = [measurement.encoding(i) for i in range(N_ECHOES)]
-    weight = float(wiener_regularisation(pairs[0][0], n_voxels=MATRIX**2))
-    images = torch.stack([cg_sense(kspace, E, regularisation=weight) for kspace, E in pairs])
-    return images, measurement.kspace.batch_axes
+    """All echoes by CG-SENSE with shared maps and one regularisation; images and the names of their batch axes.
+
+    The field belongs to the model of the echoes, not to the encoding of each, as in ``pirecon fat-water``.
+    """
+    measurement = calibrate(raw, choices=Choices(off_resonance=False))
+    return echo_images(measurement), measurement.kspace.batch_axes
