@@ -16,8 +16,8 @@ class Choices:
         ghosts: correct the difference of odd and even lines of echo-planar trains.
         relaxation: the decay along echo trains; None takes it where there is a ``T2_map``.
         T2_map: NIfTI file in s, for the decay of each voxel; None takes what tissues have at this field.
-        off_resonance: of every voxel, where a field map is known: given, or from the echoes of the scan itself.
-        field_map: NIfTI file in Hz; None looks for echoes in the scan.
+        off_resonance: of every voxel; None takes it where there is a ``field_map``, True from the scan's own echoes.
+        field_map: NIfTI file in Hz.
         concomitant: Maxwell fields of the gradients, where these are known from ``sequence``.
         sequence: Pulseq file of the scan: gives gradients, and the trajectory where the raw file has none.
         motion: estimate rigid motion between shots and put it into E. None does not look: it takes minutes.

@@ -32,11 +32,15 @@ def off_resonance_part(
     """
     if choices.off_resonance is False:
         return (), "left out, as asked"
+    several = "contrast" in measurement.kspace.batch_axes
+    if choices.off_resonance is None and choices.field_map is None:
+        # Echoes leave a map open by whole turns between them, which moves everything where it goes wrong.
+        return (), "left out: no field map (--field-map; --off-resonance takes it from the echoes)" if several else None
     found = _field_map(measurement, raw, choices)
     if isinstance(found, str):
         if choices.off_resonance:
             raise ValueError(f"{raw.path}: off-resonance cannot be put into E: {found}; give a map (--field-map)")
-        return (), f"left out: {found}" if "contrast" in measurement.kspace.batch_axes else None
+        return (), f"left out: {found}" if several else None
     if raw.dwell_time is None:
         if choices.off_resonance or choices.field_map is not None:
             raise ValueError(

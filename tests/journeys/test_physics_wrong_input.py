@@ -37,7 +37,17 @@ def test_wishes_that_cannot_be_met(
     check_refusal(" ".join(capsys.readouterr().err.split()), reason, out)
 
 
-@pytest.mark.parametrize("wish", [("--sensing-coils", "four"), ("--trajectory-unit", "furlong")])
-def test_words_that_mean_nothing(scan: Scan, pirecon_command: Command, tmp_path: Path, wish: tuple[str, ...]) -> None:
+WRONG_USE = [
+    ("--sensing-coils", "four"),
+    ("--trajectory-unit", "furlong"),
+    ("--no-off-resonance", "--field-map", "map.nii.gz"),
+    ("--no-relaxation", "--t2-map", "map.nii.gz"),
+]
+
+
+@pytest.mark.parametrize("wish", WRONG_USE)
+def test_words_that_mean_nothing_or_contradict_each_other(
+    scan: Scan, pirecon_command: Command, tmp_path: Path, wish: tuple[str, ...]
+) -> None:
     assert pirecon_command("reconstruct", scan(*GRADIENT_ECHO), "-o", tmp_path / "a.npy", *wish) == 2
     assert list(tmp_path.iterdir()) == []
