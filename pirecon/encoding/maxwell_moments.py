@@ -13,7 +13,7 @@ from bloch.magnetisation import timeline
 from bloch.sequence import Sequence
 from pirecon.encoding.sample_times import cartesian_times
 from pirecon.rawdata.geometry import Geometry
-from pirecon.rawdata.grid import choose_grid
+from pirecon.rawdata.grid import choose_grid, line_indices
 from pirecon.rawdata.gyromagnetic_ratio import GYROMAGNETIC_RATIO
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.streams import has_flag
@@ -160,11 +160,8 @@ def sorted_moments(raw: RawData, moments: MaxwellMoments, *, lines: np.ndarray |
     played = readouts_played(raw, moments)
     position = np.full(len(raw.readouts), -1)
     position[played] = np.arange(len(played))
-    index = raw.readouts["idx"][lines]
-    n_z, n_y, n_x = grid.matrix
-    z = index["kspace_encode_step_2"].astype(int) - grid.centre_z + n_z // 2
-    y = index["kspace_encode_step_1"].astype(int) - grid.centre_y + n_y // 2
-    inside = (z >= 0) & (z < n_z) & (y >= 0) & (y < n_y)
+    n_x = grid.matrix[2]
+    z, y, inside = line_indices(raw, lines, grid)
     lines, z, y = lines[inside], z[inside], y[inside]
     reverse = has_flag(raw.readouts["flags"][lines], ismrmrd.ACQ_IS_REVERSE)
     n_samples = moments.moments.shape[2]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pirecon.rawdata import RawData
-from pirecon.rawdata.grid import choose_grid
+from pirecon.rawdata.grid import choose_grid, line_indices
 from pirecon.rawdata.timing import line_timing
 
 LEAST_REFOCUSING = math.radians(100)
@@ -100,10 +100,7 @@ def _share(raw: RawData, lines: np.ndarray, echo: np.ndarray) -> Tensor:
     """Float64 ``(echo, kz, ky)``: several averages or slices may have read a line by different echoes."""
     grid = choose_grid(raw)
     n_z, n_y, _ = grid.matrix
-    index = raw.readouts["idx"][lines]
-    z = index["kspace_encode_step_2"].astype(np.int64) - grid.centre_z + n_z // 2
-    y = index["kspace_encode_step_1"].astype(np.int64) - grid.centre_y + n_y // 2
-    inside = (z >= 0) & (z < n_z) & (y >= 0) & (y < n_y)
+    z, y, inside = line_indices(raw, lines, grid)
     counts = np.zeros((int(echo.max()) + 1, n_z, n_y))
     np.add.at(counts, (echo[inside], z[inside], y[inside]), 1.0)
     return torch.from_numpy(counts / np.maximum(counts.sum(0), 1))

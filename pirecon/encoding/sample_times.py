@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pirecon.rawdata.grid import choose_grid
+from pirecon.rawdata.grid import choose_grid, line_indices
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.readout import silent_lines
 from pirecon.rawdata.streams import has_flag
@@ -83,10 +83,7 @@ def cartesian_times(
             "count from the echo"
         )
     n_z, n_y, n_x = grid.matrix
-    index = raw.readouts["idx"][lines]
-    z = index["kspace_encode_step_2"].astype(int) - grid.centre_z + n_z // 2
-    y = index["kspace_encode_step_1"].astype(int) - grid.centre_y + n_y // 2
-    inside = (z >= 0) & (z < n_z) & (y >= 0) & (y < n_y)
+    z, y, inside = line_indices(raw, lines, grid)
     reverse = has_flag(raw.readouts["flags"][lines], ismrmrd.ACQ_IS_REVERSE)
     along = (np.arange(n_x) - n_x // 2) * dwell * grid.n_readout / n_x
     times = offset[:, None] + np.where(reverse[:, None], -along, along)

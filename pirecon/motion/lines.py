@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pirecon.rawdata.grid import BATCH_AXES, choose_grid
+from pirecon.rawdata.grid import BATCH_AXES, choose_grid, line_indices
 from pirecon.rawdata.kspace import KSpace
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.readout import silent_lines
-from pirecon.rawdata.sort import sort_lines
+from pirecon.rawdata.sort import occurrence, sort_lines
 from pirecon.rawdata.timing import line_timing
 
 
@@ -50,14 +50,12 @@ def separate_lines(raw: RawData, *, device: torch.device | None = None) -> Separ
     lines, shot = timing.lines[keep], timing.shot[keep]
     index = raw.readouts["idx"][lines]
     n_z, n_y, _ = grid.matrix
-    z = index["kspace_encode_step_2"].astype(np.int64) - grid.centre_z + n_z // 2
-    y = index["kspace_encode_step_1"].astype(np.int64) - grid.centre_y + n_y // 2
-    inside = (z >= 0) & (z < n_z) & (y >= 0) & (y < n_y)
+    z, y, inside = line_indices(raw, lines, grid)
     lines, shot, index, z, y = lines[inside], shot[inside], index[inside], z[inside], y[inside]
     values = [np.unique(index[name]) for name in BATCH_AXES]
     batch = [np.searchsorted(v, index[name]) for v, name in zip(values, BATCH_AXES, strict=True)]
     place = np.ravel_multi_index((*batch, z, y), (*(len(v) for v in values), n_z, n_y))
-    repeat = _occurrence(place)
+    repeat = occurrence(place)
     measurements, shots = [], []
     for turn in range(int(repeat.max()) + 1):
         own = repeat == turn
@@ -92,12 +90,3 @@ def stacked(measurements: tuple[KSpace, ...], index: tuple[int, ...] = ()) -> tu
         samples.append(w * k.data[index])
         weights.append(w / n**0.5)
     return torch.cat(samples), torch.stack(weights)
-
-
-def _occurrence(place: np.ndarray) -> np.ndarray:
-    """How many equal numbers stand before each."""
-    order = np.argsort(place, kind="stable")
-    _, first, count = np.unique(place[order], return_index=True, return_counts=True)
-    occurrence = np.empty(len(place), np.int64)
-    occurrence[order] = np.arange(len(place)) - np.repeat(first, count)
-    return occurrence

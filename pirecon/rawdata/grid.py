@@ -159,3 +159,42 @@ def _phase_axis(axis: str, steps: np.ndarray, n: int, limits: Limit | None, find
 def _grown(axis: str, n_found: int, n: int) -> Finding:
     found = f"{n_found} steps along {axis}, but an encoded matrix of {n}"
     return Finding("contradictory matrix", "warning", found, f"{n_found} points over the same field of view")
+
+
+def line_indices(raw: RawData, lines: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """kz and ky index of each line, and which lie on the grid.
+
+    Args:
+        raw: the raw data.
+        lines: indices of readouts.
+        grid: of its k-space.
+
+    Returns:
+        int64 ``(len(lines),)`` twice, and bool ``(len(lines),)``.
+    """
+    index = raw.readouts["idx"][lines]
+    n_z, n_y, _ = grid.matrix
+    z = index["kspace_encode_step_2"].astype(np.int64) - grid.centre_z + n_z // 2
+    y = index["kspace_encode_step_1"].astype(np.int64) - grid.centre_y + n_y // 2
+    return z, y, (z >= 0) & (z < n_z) & (y >= 0) & (y < n_y)
+
+
+def batch_index(raw: RawData, lines: np.ndarray, *, slices: np.ndarray | None = None) -> tuple[np.ndarray, list[int]]:
+    """One number for all batch counters of each line, and how many values each counter takes.
+
+    Args:
+        raw: the raw data.
+        lines: indices of readouts.
+        slices: all values of the slice counter, where the lines need not have them all.
+
+    Returns:
+        int64 ``(len(lines),)``, and the sizes in the order of ``BATCH_AXES``.
+    """
+    batch = np.zeros(len(lines), dtype=np.int64)
+    shape = []
+    for name in BATCH_AXES:
+        counter = raw.readouts["idx"][name][lines]
+        values = slices if name == "slice" and slices is not None else np.unique(counter)
+        batch = batch * len(values) + np.searchsorted(values, counter)
+        shape.append(len(values))
+    return batch, shape

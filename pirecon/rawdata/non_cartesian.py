@@ -7,7 +7,7 @@ import torch
 
 from pirecon.rawdata.finding import RawDataError
 from pirecon.rawdata.geometry import Geometry
-from pirecon.rawdata.grid import BATCH_AXES
+from pirecon.rawdata.grid import BATCH_AXES, batch_index
 from pirecon.rawdata.orientation import slice_geometry
 from pirecon.rawdata.raw_data import RawData
 from pirecon.rawdata.readout import silent_lines
@@ -58,7 +58,7 @@ def sort_readouts(
         path, source = _stored_trajectory(raw, lines, unit)
     else:
         path, source = _given_trajectory(raw, lines, k), "trajectory as given"
-    batch, shape = _batches(raw, lines)
+    batch, shape = batch_index(raw, lines)
     members = [np.flatnonzero(batch == b) for b in range(int(np.prod(shape)))]
     n = max(len(m) for m in members)
     n_samples, n_coils = int(lengths[0]), raw.n_coils
@@ -143,13 +143,3 @@ def _image_axes(k: np.ndarray) -> np.ndarray:
 def _kept(before: np.ndarray, after: np.ndarray, n_samples: int) -> np.ndarray:
     index = np.arange(n_samples)
     return (index >= before[:, None].astype(int)) & (index < n_samples - after[:, None].astype(int))
-
-
-def _batches(raw: RawData, lines: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """One number for all batch counters of each readout, and how many values each counter takes."""
-    batch, shape = np.zeros(len(lines), np.int64), []
-    for name in BATCH_AXES:
-        values, which = np.unique(raw.readouts["idx"][name][lines], return_inverse=True)
-        batch = batch * len(values) + which.reshape(-1)
-        shape.append(len(values))
-    return batch, shape

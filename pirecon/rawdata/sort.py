@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pirecon.rawdata.finding import RawDataError
-from pirecon.rawdata.grid import BATCH_AXES, Grid, choose_grid
+from pirecon.rawdata.grid import BATCH_AXES, Grid, batch_index, choose_grid, line_indices
 from pirecon.rawdata.kspace import KSpace
 from pirecon.rawdata.non_cartesian import is_cartesian
 from pirecon.rawdata.raw_data import RawData
@@ -63,17 +63,8 @@ def calibration_kspace(raw: RawData, *, device: torch.device | None = None) -> K
         return None
     grid = choose_grid(raw)
     lines = lines[np.isin(raw.readouts["idx"]["slice"][lines], grid.batch_values["slice"])]
-    inside = _line_indices(raw, lines, grid)[2] & ~silent_lines(raw, lines)
+    inside = line_indices(raw, lines, grid)[2] & ~silent_lines(raw, lines)
     return sort_lines(raw, lines, grid, device=device) if inside.any() else None
-
-
-def _line_indices(raw: RawData, lines: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """kz and ky index of each line, and which lie on the grid."""
-    index = raw.readouts["idx"][lines]
-    n_z, n_y, _ = grid.matrix
-    z = index["kspace_encode_step_2"].astype(np.int64) - grid.centre_z + n_z // 2
-    y = index["kspace_encode_step_1"].astype(np.int64) - grid.centre_y + n_y // 2
-    return z, y, (z >= 0) & (z < n_z) & (y >= 0) & (y < n_y)
 
 
 def sort_lines(raw: RawData, lines: np.ndarray, grid: Grid, *, device: torch.device | None = None) -> KSpace:
@@ -92,7 +83,7 @@ def sort_lines(raw: RawData, lines: np.ndarray, grid: Grid, *, device: torch.dev
         RawDataError: none of the lines lies on the grid.
     """
     lines = lines[~silent_lines(raw, lines)]
-    z, y, inside = _line_indices(raw, lines, grid)
+    z, y, inside = line_indices(raw, lines, grid)
     if not inside.any():
         raise RawDataError(
             f"{raw.path}: none of the {len(lines)} measured lines lies on the encoded matrix {grid.matrix} (z, y, x) "
@@ -100,7 +91,7 @@ def sort_lines(raw: RawData, lines: np.ndarray, grid: Grid, *, device: torch.dev
             "another average or encoding."
         )
     lines, z, y = lines[inside], z[inside], y[inside]
-    batch, shape = _batch_index(raw, lines, grid)
+    batch, shape = batch_index(raw, lines, slices=grid.batch_values["slice"])
     n_z, n_y, n_x = grid.matrix
     place = (batch * n_z + z) * n_y + y
     data = torch.zeros((int(np.prod(shape)), raw.n_coils, n_z, n_y, n_x), dtype=torch.complex64, device=device)
@@ -120,18 +111,6 @@ def sort_lines(raw: RawData, lines: np.ndarray, grid: Grid, *, device: torch.dev
     )
 
 
-def _batch_index(raw: RawData, lines: np.ndarray, grid: Grid) -> tuple[np.ndarray, list[int]]:
-    """One number for all batch counters of each line, and how many values each counter takes."""
-    batch = np.zeros(len(lines), dtype=np.int64)
-    shape = []
-    for name in BATCH_AXES:
-        counter = raw.readouts["idx"][name][lines]
-        values = grid.batch_values["slice"] if name == "slice" else np.unique(counter)
-        batch = batch * len(values) + np.searchsorted(values, counter)
-        shape.append(len(values))
-    return batch, shape
-
-
 def _add_lines(raw: RawData, lines: np.ndarray, place: np.ndarray, grid: Grid, data: Tensor, counts: Tensor) -> None:
     """Add every line to its place of ``data (batch, coil, kz, ky, kx)``, and 1 to ``counts`` where it was measured.
 
@@ -141,7 +120,7 @@ def _add_lines(raw: RawData, lines: np.ndarray, place: np.ndarray, grid: Grid, d
     n_x = grid.matrix[2]
     by_place = data.movedim(1, 3)  # (batch, kz, ky, coil, kx)
     kz_ky = by_place.shape[1:3]
-    repeat = _occurrence(place)
+    repeat = occurrence(place)
     position = np.empty(len(raw.readouts), dtype=np.int64)
     position[lines] = np.arange(len(lines))
     chunk = max(1, CHUNK_SAMPLES // (raw.n_coils * grid.n_readout))
@@ -160,12 +139,19 @@ def _add_lines(raw: RawData, lines: np.ndarray, place: np.ndarray, grid: Grid, d
                 counts[where] += kept
 
 
-def _occurrence(place: np.ndarray) -> np.ndarray:
-    """How many equal numbers stand before each: [5, 7, 5, 5] gives [0, 0, 1, 2]."""
+def occurrence(place: np.ndarray) -> np.ndarray:
+    """How many equal numbers stand before each: [5, 7, 5, 5] gives [0, 0, 1, 2].
+
+    Args:
+        place: integers ``(n,)``.
+
+    Returns:
+        int64 ``(n,)``.
+    """
     order = np.argsort(place, kind="stable")
     ordered = place[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     run_start = np.repeat(starts, np.diff(np.concatenate([starts, [len(place)]])))
-    occurrence = np.empty(len(place), dtype=np.int64)
-    occurrence[order] = np.arange(len(place)) - run_start
-    return occurrence
+    earlier = np.empty(len(place), dtype=np.int64)
+    earlier[order] = np.arange(len(place)) - run_start
+    return earlier

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from pirecon.calibration.field_map.distortion import undistort_field_map
@@ -49,14 +48,3 @@ def field_map_from_shift_pair(
     _, _, end = found.source.partition(" ms, ")
     found = replace(found, source=f"field map from two spin echoes read {apart:.4g} µs apart, {end}")
     return found if hertz_per_voxel is None else undistort_field_map(found, hertz_per_voxel=hertz_per_voxel)
-
-
-def in_one_phase(images: Tensor) -> Tensor:
-    """Turn the second of two images ``(*batch, 2, coil, z, y, x)`` so that the pair agrees on the whole.
-
-    For a pair whose frequency or receiver phase was set anew in between: the field is then known up to a constant.
-    """
-    first, second = images.unbind(dim=-5)
-    mean = (first.conj() * second).sum(dim=(-4, -3, -2, -1), keepdim=True)
-    turned = second * torch.polar(torch.ones_like(mean.real), -mean.angle())
-    return torch.stack([first, turned], dim=-5)
