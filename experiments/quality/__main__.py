@@ -18,8 +18,8 @@ from experiments.quality.phase import phase_invariance
 from experiments.quality.pictures import benchmark_pictures, real_pictures
 from experiments.quality.prediction import prediction
 from experiments.quality.real_data import DATA
-from pirecon.training.benchmark import BenchmarkConfig, read_benchmark
-from pirecon.training.evaluate import cell_table, evaluate, write_results
+from pirecon.training.evaluation.benchmark import BenchmarkConfig, read_benchmark
+from pirecon.training.evaluation.evaluate import cell_table, evaluate, write_results
 
 HERE = Path(__file__).parent
 MEASURED = Path("runs/quality")

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from experiments.machine import processor
-from pirecon.training.measure import weights_digest
+from pirecon.training.evaluation.measure import weights_digest
 
 
 def facts(checkpoint: str) -> list[str]:

@@ -11,8 +11,8 @@ from experiments.quality.real_data import brain_files
 from pirecon.algebra.fft import centred_fft
 from pirecon.encoding import CartesianSense
 from pirecon.methods import Method, choose_method
-from pirecon.training.benchmark import BenchmarkConfig, make_cases, scan_case
-from pirecon.training.held_out import load_held_out
+from pirecon.training.evaluation.benchmark import BenchmarkConfig, make_cases, scan_case
+from pirecon.training.evaluation.held_out import load_held_out
 
 # Turns over the field of view along (y, x).
 WRAPS = ((1.0, 0.0), (0.0, 3.0), (5.0, -2.0), (0.5, 0.0), (2.37, -4.61), (-7.25, 6.5), (12.0, 9.4))

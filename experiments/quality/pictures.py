@@ -8,9 +8,9 @@ import torch
 
 from experiments.quality.real_data import NAMES, all_methods, brain_files
 from pirecon.report.figures import comparison_figure
-from pirecon.training.benchmark import BenchmarkConfig, Case, make_cases, scan_case
-from pirecon.training.held_out import load_held_out
-from pirecon.training.measure import reconstruct_scan
+from pirecon.training.evaluation.benchmark import BenchmarkConfig, Case, make_cases, scan_case
+from pirecon.training.evaluation.held_out import load_held_out
+from pirecon.training.evaluation.measure import reconstruct_scan
 
 SLICE = 2
 # Which cells are drawn: (fewest coils, acceleration, SNR, number of the series).

@@ -25,7 +25,7 @@ def train_command(config: ConfigFile, quiet: Quiet = False) -> None:
 
 def evaluate_command(config: ConfigFile, quiet: Quiet = False) -> None:
     """Measure methods on held-out scans with a known truth."""
-    from pirecon.training.evaluate import run  # scikit-image is slow to import and an optional dependency
+    from pirecon.training.evaluation.evaluate import run  # scikit-image is slow to import and an optional dependency
 
     with notes(Console(stderr=True, quiet=quiet)):
         run(config, progress=not quiet)

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pirecon.priors.smooth_phase import smooth_phase
+from pirecon.priors.image_prior import ImagePrior
 
 
-class UNet(nn.Module):
-    """Complex image and noise level → complex image, on any grid; a volume is taken slice by slice.
+class UNet(ImagePrior):
+    """Residual blocks on several resolutions, with skips that are added.
 
-    The smooth phase is taken out before and put back after, so that the result's magnitude does not depend on it.
     No layer has a bias: f(a·image, a·noise_level) = a·f(image, noise_level) for every a > 0, so that a network trained
     at some SNRs meets no foreign amplitude at others.
 
@@ -31,6 +30,7 @@ class UNet(nn.Module):
         if len(widths) != len(blocks):
             raise ValueError(f"widths {tuple(widths)} and blocks {tuple(blocks)} must name as many resolutions")
         self.widths, self.blocks = tuple(widths), tuple(blocks)
+        self.multiple = 2 ** (len(widths) - 1)
         steps = list(itertools.pairwise(widths))
         self.head = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
         self.down = nn.ModuleList(_residual_blocks(w, b) for w, b in zip(widths[:-1], blocks[:-1], strict=True))
@@ -44,29 +44,9 @@ class UNet(nn.Module):
         nn.init.zeros_(self.tail.weight)  # starts as the identity: the unrolled network starts as plain CG-SENSE
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, image: Tensor, noise_level: Tensor) -> Tensor:
-        """Improve an image.
-
-        Args:
-            image: complex ``(*batch, z, y, x)``.
-            noise_level: standard deviation of the real and the imaginary part of the noise; real, broadcasts against
-                ``image``, same unit.
-
-        Returns:
-            Complex tensor of the shape of ``image``.
-        """
-        phasor = smooth_phase(image)
-        flat = (image * phasor.conj()).reshape(-1, *image.shape[-2:])
-        noise = noise_level.expand(image.shape).reshape(flat.shape)
-        channels = torch.stack((flat.real, flat.imag, noise), dim=1).contiguous(memory_format=torch.channels_last)
-        change = self._residual(channels).movedim(1, -1).to(flat.real.dtype).contiguous()
-        return (flat + torch.view_as_complex(change)).reshape(image.shape) * phasor
-
-    def _residual(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        multiple = 2 ** len(self.downsample)
-        x = _pad_to_multiple(x, multiple)
-        x = self.head(x)
+    def change(self, channels: Tensor) -> Tensor:
+        """See :meth:`ImagePrior.change`."""
+        x = self.head(channels.contiguous(memory_format=torch.channels_last))
         skips = []
         for down, downsample in zip(self.down, self.downsample, strict=True):
             x = down(x)
@@ -75,7 +55,7 @@ class UNet(nn.Module):
         x = self.body(x)
         for up, upsample, skip in zip(reversed(self.up), reversed(self.upsample), reversed(skips), strict=True):
             x = up(upsample(x) + skip)
-        return self.tail(x)[..., :height, :width]
+        return self.tail(x)
 
 
 class _ResidualBlock(nn.Module):
@@ -91,7 +71,3 @@ class _ResidualBlock(nn.Module):
 def _residual_blocks(width: int, n_blocks: int) -> nn.Sequential:
     return nn.Sequential(*(_ResidualBlock(width) for _ in range(n_blocks)))
 
-
-def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    height, width = x.shape[-2:]
-    return nn.functional.pad(x, (0, -width % multiple, 0, -height % multiple))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pirecon.training.simulation import ScanRange
+from pirecon.training.scans.simulation import ScanRange
 from pirecon.unrolled.checkpoint import Architecture
 
 
@@ -40,6 +40,8 @@ class Stage:
 
     Attributes:
         train: "prior" (the prior alone, on the start image: cheap) or "unrolled" (the whole network).
+        regime: name in ``pirecon.training.regimes.REGIMES``.
+        options: arguments of the regime's constructor.
         steps: optimiser steps.
         voxels: voxels in a batch.
         ema_decay: decay of the averaged weights, which are what a stage ends with.
@@ -47,6 +49,8 @@ class Stage:
     """
 
     train: str = "unrolled"
+    regime: str = "supervised"
+    options: dict[str, object] = field(default_factory=dict)
     steps: int = 1000
     voxels: int = 65536
     learning_rate: float = 4e-4

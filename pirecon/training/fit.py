@@ -19,9 +19,10 @@ from torch.utils.data import DataLoader
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.config import Stage, TrainingConfig
-from pirecon.training.datasets import ScanStream, Source
 from pirecon.training.losses import log_squared_error
-from pirecon.training.sources import load_sources
+from pirecon.training.regimes import build_regime
+from pirecon.training.scans.sources import load_sources
+from pirecon.training.scans.stream import ScanStream, Source
 from pirecon.unrolled.checkpoint import ModelCard, build_network, load_checkpoint, save_checkpoint
 from pirecon.unrolled.network import UnrolledNetwork
 
@@ -34,15 +35,15 @@ class Training(pl.LightningModule):
     def __init__(self, network: UnrolledNetwork, stage: Stage) -> None:
         super().__init__()
         self.network, self.stage = network, stage
+        self.regime = build_regime(stage.regime, stage.options)
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        E = CartesianSense(batch["maps"], batch["weights"])
         if self.stage.train == "prior":
+            E = CartesianSense(batch["maps"], batch["weights"])
             x, noise_level = self.network.start(E.adjoint(batch["kspace"]), E)
-            image = self.network.priors[0](x, noise_level)
+            loss = log_squared_error(self.network.priors[0](x, noise_level), batch["truth"])
         else:
-            image = self.network(batch["kspace"], E)
-        loss = log_squared_error(image, batch["truth"])
+            loss = self.regime(self.network, batch).network
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is {loss.item()} in batch {index}; "

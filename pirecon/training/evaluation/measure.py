@@ -21,9 +21,9 @@ from pirecon.classical.wavelet import DEFAULT_STRENGTH as WAVELET_STRENGTH
 from pirecon.encoding import CartesianSense
 from pirecon.methods import CLASSICAL
 from pirecon.report.metrics import ImageMetrics, image_metrics
-from pirecon.training.benchmark import Case, scan_case
-from pirecon.training.oracle import tune_strength
-from pirecon.training.simulation import Scan
+from pirecon.training.evaluation.benchmark import Case, scan_case
+from pirecon.training.evaluation.oracle import tune_strength
+from pirecon.training.scans.simulation import Scan
 from pirecon.unrolled import load_checkpoint
 
 TUNED = {"wavelet-oracle": (l1_wavelet, WAVELET_STRENGTH), "tv-oracle": (total_variation, TV_STRENGTH)}

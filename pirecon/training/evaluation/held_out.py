@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pirecon.training.image_library import SIZE, load_library
-from pirecon.training.simulation import bandlimited
+from pirecon.training.scans.image_library import SIZE, load_library
+from pirecon.training.scans.simulation import bandlimited
 
 # Training renders brains from seeds 1,000,003 n + 2 with n of a few thousand; these lie far beyond.
 FIRST_SEED = 2**40

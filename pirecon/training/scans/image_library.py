@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pirecon.training.procedural import random_image
+from pirecon.training.scans.procedural import random_image
 
 SIZE = 384  # voxels across a rendered image
 PHOTOGRAPHS = (

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pirecon.training.config import build, read_toml
-from pirecon.training.datasets import with_estimated_maps
-from pirecon.training.held_out import HeldOut, HeldOutImages
-from pirecon.training.simulation import Rng, Scan, random_coils, random_phase, scan_image
+from pirecon.training.evaluation.held_out import HeldOut, HeldOutImages
+from pirecon.training.scans.simulation import Rng, Scan, random_coils, random_phase, scan_image
+from pirecon.training.scans.stream import with_estimated_maps
 
 KNOWN_METHODS = ("unrolled", "adjoint", "cg-sense", "wavelet", "tv", "wavelet-oracle", "tv-oracle")
 

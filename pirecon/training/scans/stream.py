@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from pirecon.calibration import espirit
-from pirecon.training.simulation import (
+from pirecon.training.scans.simulation import (
     Scan,
     ScanRange,
     bandlimited,

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from pirecon.encoding import CartesianSense
-from pirecon.training.datasets import ScanStream, Source, with_estimated_maps
-from pirecon.training.simulation import (
+from pirecon.training.scans.simulation import (
     ScanRange,
     bandlimited,
     random_coils,
@@ -15,6 +14,7 @@ from pirecon.training.simulation import (
     scan_image,
     window,
 )
+from pirecon.training.scans.stream import ScanStream, Source, with_estimated_maps
 
 
 def disc(n: int) -> torch.Tensor:

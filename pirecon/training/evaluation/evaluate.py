@@ -19,9 +19,9 @@ from rich.progress import track
 from rich.table import Table
 
 from pirecon.report.metrics import ImageMetrics
-from pirecon.training.benchmark import BenchmarkConfig, Case, make_cases, read_benchmark
-from pirecon.training.held_out import load_held_out
-from pirecon.training.measure import CaseResult, measure_case, method_digest, weights_digest
+from pirecon.training.evaluation.benchmark import BenchmarkConfig, Case, make_cases, read_benchmark
+from pirecon.training.evaluation.held_out import load_held_out
+from pirecon.training.evaluation.measure import CaseResult, measure_case, method_digest, weights_digest
 
 ORACLES = ("wavelet-oracle", "tv-oracle")
 COLUMNS = (

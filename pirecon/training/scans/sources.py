@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pirecon.training.config import ImageShares
-from pirecon.training.datasets import Source
-from pirecon.training.image_library import (
+from pirecon.training.scans.image_library import (
     brain_image,
     in_parallel,
     load_library,
@@ -18,6 +17,7 @@ from pirecon.training.image_library import (
     procedural_image,
     volume_slices,
 )
+from pirecon.training.scans.stream import Source
 
 
 def load_sources(images: ImageShares) -> list[Source]:

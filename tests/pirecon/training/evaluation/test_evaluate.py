@@ -15,12 +15,12 @@ import torch
 
 from pirecon.encoding import CartesianSense
 from pirecon.report.metrics import image_metrics
-from pirecon.training import measure
-from pirecon.training.benchmark import make_cases, read_benchmark, scan_case, variable_density_lines
-from pirecon.training.evaluate import evaluate, gain, run
-from pirecon.training.held_out import HeldOutImages, held_out_brain, load_held_out
-from pirecon.training.image_library import brain_image
-from pirecon.training.oracle import tune_strength
+from pirecon.training.evaluation import measure
+from pirecon.training.evaluation.benchmark import make_cases, read_benchmark, scan_case, variable_density_lines
+from pirecon.training.evaluation.evaluate import evaluate, gain, run
+from pirecon.training.evaluation.held_out import HeldOutImages, held_out_brain, load_held_out
+from pirecon.training.evaluation.oracle import tune_strength
+from pirecon.training.scans.image_library import brain_image
 from pirecon.unrolled import Architecture, ModelCard, build_network, load_checkpoint, save_checkpoint
 
 CONFIG = """

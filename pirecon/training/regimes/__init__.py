@@ -1,0 +1,29 @@
+"""Training regimes by name: supervised, adversarial, self-supervised, physics-informed."""
+
+from __future__ import annotations
+
+from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
+from pirecon.training.regimes.supervised import Supervised
+
+REGIMES: dict[str, type[Regime]] = {"supervised": Supervised}
+
+
+def build_regime(name: str, options: dict[str, object]) -> Regime:
+    """A regime of the kind ``name``.
+
+    Args:
+        name: key of ``REGIMES``.
+        options: arguments of its constructor.
+
+    Raises:
+        ValueError: unknown regime, or options that its constructor does not take.
+    """
+    if name not in REGIMES:
+        raise ValueError(f"there is no training regime called {name!r}; choose one of {', '.join(sorted(REGIMES))}")
+    try:
+        return REGIMES[name](**options)
+    except TypeError as error:
+        raise ValueError(f"training regime {name!r} does not take these options: {options} ({error})") from error
+
+
+__all__ = ["REGIMES", "Batch", "Regime", "RegimeLoss", "Supervised", "build_regime"]

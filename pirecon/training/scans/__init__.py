@@ -1,0 +1,1 @@
+"""What training scans: images, how they are rendered, and the simulated scan of them."""
