@@ -1,0 +1,69 @@
+"""Priors by name: a family of this package, a class by import path, or an entry point of another distribution."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+
+from torch import nn
+
+from pirecon.priors.unet import UNet
+
+PRIORS: dict[str, type[nn.Module]] = {
+    "unet": UNet,
+}
+ENTRY_POINTS = "pirecon.priors"  # group of the entry points by which other distributions offer priors
+
+
+def build_prior(name: str, options: dict[str, object]) -> nn.Module:
+    """A fresh prior.
+
+    Args:
+        name: key of ``PRIORS``; or "package.module:Class" of any ``torch.nn.Module``, which is imported; or the name of
+            an entry point in the group ``pirecon.priors`` of an installed distribution.
+        options: arguments of its constructor.
+
+    Raises:
+        ValueError: unknown family (the nearest is named), a path that cannot be imported or is no class of
+            modules, or options that its constructor does not take.
+    """
+    family = find_prior(name)
+    try:
+        return family(**options)
+    except TypeError as error:
+        raise ValueError(f"prior {name!r} does not take these options: {options} ({error})") from error
+
+
+def find_prior(name: str) -> type[nn.Module]:
+    """The class that ``name`` stands for; see :func:`build_prior`. Only what the name says is imported."""
+    if name in PRIORS:
+        return PRIORS[name]
+    if ":" in name:
+        return _module_class(*name.split(":", 1), f"prior {name!r}")
+    offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name in offered:
+        point = offered[name]
+        return _module_class(point.module, point.attr, f"prior {name!r}, an entry point for {point.value!r},")
+    known = sorted({*PRIORS, *offered})
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(
+        f"there is no prior called {name!r}; {hint}choose one of {', '.join(known)}, or name a class of your own as "
+        "'package.module:Class'"
+    )
+
+
+def _module_class(module: str, qualified_name: str, subject: str) -> type[nn.Module]:
+    try:
+        found: object = importlib.import_module(module)
+        for attribute in qualified_name.split("."):
+            found = getattr(found, attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"{subject} cannot be imported: {error}; expected 'package.module:Class' of an installed package or of a "
+            "folder in PYTHONPATH"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise ValueError(f"{subject} is {found!r}; expected a class derived from torch.nn.Module")
+    return found
