@@ -49,6 +49,7 @@ class ScanRange:
         rough_phase: share of scans whose phase is not smooth, but follows tissue or varies within a few voxels.
         line_modulation: share of scans whose phase-encode lines differ in gain and phase.
         lost_samples: share of scans that lose single samples, as to a burst of interference.
+        averages: 2 gives batches ``kspace2``: the same scan once more, with noise of its own.
     """
 
     snr: tuple[float, float] = (2.0, 40.0)
@@ -59,6 +60,11 @@ class ScanRange:
     rough_phase: float = 0.3
     line_modulation: float = 0.4
     lost_samples: float = 0.2
+    averages: int = 1
+
+    def __post_init__(self) -> None:
+        if self.averages not in (1, 2):
+            raise ValueError(f"scans are measured once or twice, but averages is {self.averages}; give 1 or 2")
 
 
 def bandlimited(image: Tensor, matrix: tuple[int, int]) -> Tensor:
@@ -209,6 +215,10 @@ def scan_image(
         y, x = (n // 2 for n in acquired)
         kept[y - 8 : y + 8, x - 8 : x + 8] = True
         weights = weights * torch.from_numpy(kept)
-    noise = rng.standard_normal((maps.shape[0], 1, *acquired, 2), dtype=np.float32)
-    kspace = CartesianSense(unit_maps, weights)(truth) + weights * torch.view_as_complex(torch.from_numpy(noise))
-    return Scan(kspace, unit_maps, weights, truth)
+    return Scan(measure(truth, unit_maps, weights, rng), unit_maps, weights, truth)
+
+
+def measure(truth: Tensor, maps: Tensor, weights: Tensor, rng: Rng) -> Tensor:
+    """Samples ``E truth + weights · n`` with noise of standard deviation 1, ``(coil, 1, ky, kx)``."""
+    noise = rng.standard_normal((maps.shape[0], *weights.shape[-3:], 2), dtype=np.float32)
+    return CartesianSense(maps, weights)(truth) + weights * torch.view_as_complex(torch.from_numpy(noise))

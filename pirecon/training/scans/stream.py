@@ -15,6 +15,7 @@ from pirecon.training.scans.simulation import (
     Scan,
     ScanRange,
     bandlimited,
+    measure,
     modulate_lines,
     random_coils,
     random_lines,
@@ -68,7 +69,11 @@ class ScanStream(IterableDataset):
             index += step
 
     def batch(self, index: int) -> dict[str, Tensor]:
-        """Batch number ``index``: kspace, maps, weights and truth as in :class:`Scan`, stacked."""
+        """Batch number ``index``: kspace, maps, weights and truth as in :class:`Scan`, stacked.
+
+        With two averages there is also ``kspace2``: the same samples with other noise. Maps that are estimated are
+        estimated from the first.
+        """
         rng = np.random.default_rng([self.seed, index])
         short = int(rng.choice(self.scans.matrices))
         long = int(8 * round(short * rng.uniform(1.0, 1.25) / 8))
@@ -76,8 +81,12 @@ class ScanStream(IterableDataset):
         n_coils = int(rng.choice(self.scans.coils))
         size = max(1, round(self.voxels / (matrix[0] * matrix[1])))
         ratio = self._resolution_ratio(rng)
-        scans = [self._scan(matrix, n_coils, ratio, rng) for _ in range(size)]
-        return {name: torch.stack([getattr(scan, name) for scan in scans]) for name in Scan.__dataclass_fields__}
+        # What is drawn for options goes by a generator of its own, so that an option leaves all else as it was.
+        more = np.random.default_rng([self.seed, index, 1])
+        drawn = [self._scan(matrix, n_coils, ratio, rng, more) for _ in range(size)]
+        batch = {name: torch.stack([getattr(scan, name) for scan, _ in drawn]) for name in Scan.__dataclass_fields__}
+        again = [kspace for _, kspace in drawn if kspace is not None]
+        return batch | ({"kspace2": torch.stack(again)} if again else {})
 
     def _resolution_ratio(self, rng: Rng) -> tuple[float, float]:
         low, high = self.scans.super_resolution
@@ -85,7 +94,9 @@ class ScanStream(IterableDataset):
             return (low, low)
         return (float(rng.uniform(low, high)), float(rng.uniform(low, high)) if rng.random() < 0.7 else low)
 
-    def _scan(self, matrix: tuple[int, int], n_coils: int, ratio: tuple[float, float], rng: Rng) -> Scan:
+    def _scan(
+        self, matrix: tuple[int, int], n_coils: int, ratio: tuple[float, float], rng: Rng, more: Rng
+    ) -> tuple[Scan, Tensor | None]:
         source = self.sources[rng.choice(len(self.sources), p=self._shares)]
         rendered = torch.from_numpy(source.images[rng.integers(len(source.images))].astype(np.float32))
         magnitude = bandlimited(augment(rendered, rng), matrix)
@@ -103,9 +114,10 @@ class ScanStream(IterableDataset):
         snr = float(np.exp(rng.uniform(*np.log(self.scans.snr))))
         lost = float(rng.uniform(0.02, 0.3)) if rng.random() < self.scans.lost_samples else 0.0
         scan = scan_image(image, maps, lines, acquired_columns=acquired[1], snr=snr, rng=rng, lost_share=lost)
-        if lost:
-            return scan
-        return with_estimated_maps(scan, lines) if n_coils > 1 and rng.random() < 0.5 else scan
+        again = measure(scan.truth, scan.maps, scan.weights, more) if self.scans.averages > 1 else None
+        if not lost and n_coils > 1 and rng.random() < 0.5:
+            scan = with_estimated_maps(scan, lines)
+        return scan, again
 
 
 def with_estimated_maps(scan: Scan, lines: np.ndarray) -> Scan:

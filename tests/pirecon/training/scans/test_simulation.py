@@ -78,3 +78,26 @@ def test_the_stream_is_the_same_for_a_seed_and_resumes_anywhere() -> None:
     assert all(torch.equal(a, b) for a, b in zip(first[2].values(), next(iter(later)).values(), strict=True))
     assert not torch.equal(first[0]["truth"].flatten()[:50], first[1]["truth"].flatten()[:50])
     assert all(value.isfinite().all() for batch in first for value in batch.values())
+
+
+def test_a_second_average_has_the_same_signal_and_independent_noise() -> None:
+    images = np.stack([disc(96).numpy()])
+    wanted = {"matrices": (48,), "coils": (1, 4), "acceleration": (1.0, 2.0), "lost_samples": 0.0}
+    once, twice = (
+        ScanStream([Source("disc", images, 1.0)], ScanRange(**wanted, averages=n), voxels=8 * 48**2, seed=5)
+        for n in (1, 2)
+    )
+    noise: list[torch.Tensor] = []
+    for index in range(4):
+        single, double = once.batch(index), twice.batch(index)
+        assert all(torch.equal(single[name], double[name]) for name in single)  # the option changes nothing else
+        measured = (double["weights"] > 0).expand_as(double["kspace"])
+        noise.append((double["kspace2"] - double["kspace"])[measured])
+        assert (double["kspace2"][~measured] == 0).all()
+    # The difference of two averages with independent noise of standard deviation 1 has √2, and no signal.
+    assert torch.view_as_real(torch.cat(noise)).std().item() == pytest.approx(2**0.5, rel=0.01)
+
+
+def test_three_averages_are_refused() -> None:
+    with pytest.raises(ValueError, match="averages is 3"):
+        ScanRange(averages=3)
