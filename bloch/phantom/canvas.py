@@ -37,6 +37,10 @@ class Canvas:
         scaled = distance / self.edge
         return (0.5 - (scaled if softness is None else scaled / softness)).clamp(0, 1)
 
+    def layer(self, tissue: str) -> Tensor:
+        """Coverage by a tissue, ``(z, y, x)``; zero where nothing of it was painted."""
+        return self.layers.get(tissue, torch.zeros(self.shape))
+
     def paint(self, tissue: str | None, coverage: Tensor) -> None:
         """Cover with a tissue, or with air where tissue is None.
 
@@ -70,7 +74,7 @@ class Canvas:
                 part = self.layers[name] * coverage
                 self.layers[name] = self.layers[name] - part
                 taken = taken + part
-        self.layers[tissue] = self.layers.get(tissue, torch.zeros(self.shape)) + taken
+        self.layers[tissue] = self.layer(tissue) + taken
 
     def phantom(self, voxel: tuple[float, float, float]) -> Phantom:
         """The finished fractions; ``voxel`` in mm."""

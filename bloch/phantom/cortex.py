@@ -50,7 +50,7 @@ def paint_brain(canvas: Canvas, placement: Placement, cranium: Tensor, generator
     canvas.paint("white_matter", fraction * coverage)
     if float(folia.min()) < 0:
         _paint_cerebellum(canvas, placement, (cranium, white, folia, matter), generator)
-    return torch.minimum(coverage, canvas.layers["grey_matter"] + canvas.layers["white_matter"])
+    return torch.minimum(coverage, canvas.layer("grey_matter") + canvas.layer("white_matter"))
 
 
 def _paint_cerebellum(

@@ -45,7 +45,7 @@ def paint_lesions(
         if kind is not None:
             warnings.warn(f"No {kind} is painted: the grid holds hardly any brain.", stacklevel=2)
         return
-    brain = torch.minimum(brain, canvas.layers["grey_matter"] + canvas.layers["white_matter"])
+    brain = torch.minimum(brain, canvas.layer("grey_matter") + canvas.layer("white_matter"))
     if kind is None:
         kind = get_args(Lesion)[int(torch.randint(len(painters) - 1, (), generator=generator))]
     painters[kind](canvas, placement, brain, generator)
@@ -86,7 +86,7 @@ def _stroke(canvas: Canvas, placement: Placement, brain: Tensor, generator: torc
 
 def _plaques(canvas: Canvas, placement: Placement, brain: Tensor, generator: torch.Generator) -> None:
     """Several small plaques in white matter."""
-    white = canvas.layers["white_matter"] * brain
+    white = canvas.layer("white_matter") * brain
     if float(white.sum()) < 20:
         return
     for _ in range(int(torch.randint(2, 9, (), generator=generator))):
