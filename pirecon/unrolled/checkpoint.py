@@ -6,37 +6,16 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
-from pirecon.priors import build_prior
+from pirecon.unrolled.architecture import Architecture, build_network
 from pirecon.unrolled.network import UnrolledNetwork
 
 FORMAT = "pirecon unrolled network 1"
 SHIPPED = Path(__file__).parent / "checkpoints"
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What is needed to build the network before its weights are read.
-
-    Attributes:
-        prior: family name in ``pirecon.priors.PRIORS``.
-        prior_options: arguments of its constructor.
-        n_iterations: unrolled iterations.
-        step: "proximal" or "gradient" data consistency.
-        cg_iterations: conjugate-gradient iterations of a proximal step.
-        shared: one set of prior weights for all iterations.
-    """
-
-    prior: str = "unet"
-    prior_options: dict[str, object] = field(default_factory=dict)
-    n_iterations: int = 5
-    step: str = "proximal"
-    cg_iterations: int = 4
-    shared: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,20 +37,6 @@ class ModelCard:
     training_range: dict[str, tuple[float, float]]
     metrics: dict[str, float] = field(default_factory=dict)
     notes: str = ""
-
-
-def build_network(architecture: Architecture) -> UnrolledNetwork:
-    """An untrained network of this architecture."""
-
-    def prior() -> nn.Module:
-        return build_prior(architecture.prior, architecture.prior_options)
-
-    return UnrolledNetwork(
-        prior() if architecture.shared else [prior() for _ in range(architecture.n_iterations)],
-        n_iterations=architecture.n_iterations,
-        step=architecture.step,
-        cg_iterations=architecture.cg_iterations,
-    )
 
 
 def save_checkpoint(path: str | Path, network: UnrolledNetwork, card: ModelCard) -> None:
@@ -137,10 +102,20 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
         )
     try:
         fields = json.loads(metadata["card"])
-        fields["architecture"] = Architecture(**fields["architecture"])
+        fields["architecture"] = Architecture(**_in_new_words(fields["architecture"]))
         fields["training_range"] = {name: tuple(limits) for name, limits in fields["training_range"].items()}
         return ModelCard(**fields)
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path}: the model card in the file cannot be read ({error}); train again with this version"
         ) from error
+
+
+def _in_new_words(architecture: dict[str, Any]) -> dict[str, Any]:
+    """Checkpoints before version 0.2 say "step" and "cg_iterations" for what is the scheme and its options now."""
+    words = dict(architecture)
+    if "step" in words:
+        words["scheme"] = {"proximal": "modl", "gradient": "proximal-gradient"}[words.pop("step")]
+        options = {"cg_iterations": words.pop("cg_iterations")}
+        words["scheme_options"] = options if words["scheme"] == "modl" else {}
+    return words

@@ -2,99 +2,89 @@
 
 from __future__ import annotations
 
-import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from pirecon.algebra.conjugate_gradient import conjugate_gradient
 from pirecon.algebra.linear_operator import LinearOperator
-from pirecon.unrolled.data_consistency import gradient_step, proximal_step
-
-FIRST_WEIGHT = 0.05  # λ of the start: mild Tikhonov in SNR units
-FIRST_ITERATIONS = 8
+from pirecon.priors import apply_prior
+from pirecon.unrolled.schemes.modl import Modl
+from pirecon.unrolled.schemes.scheme import Problem, Scheme, growing_weights
 
 
 class UnrolledNetwork(nn.Module):
-    """Alternate a learned prior with data consistency, from a regularised CG-SENSE image.
+    """Alternate a learned prior with the data, by a scheme, from a regularised CG-SENSE image.
 
-    x₀ = CG-SENSE(y);  z_k = prior(x_k, s_k σ);  x_{k+1} = data consistency(z_k, y; λ_k).
+    x₀ = CG-SENSE(y);  z_k = prior_k(x_k, s_k σ);  x_{k+1} = data consistency(z_k, y; λ_k), the scheme's way.
 
-    σ(r) is the noise level of x₀, by propagating one replica of unit noise through the very same linear steps
-    (pseudo-replica: Robson et al., Magn Reson Med 60:895 (2008)), so coil geometry and sampling reach the prior as a
-    number it understands. Nothing depends on coil count, matrix or field strength: those live in E.
+    σ(r) is the noise level of x₀ (:func:`~pirecon.unrolled.start.cg_sense_start`). Nothing depends on coil count,
+    matrix or field strength: those live in E.
 
     Args:
-        prior: module ``(image, noise_level) -> image``, shared by all iterations; or a list with one for each.
+        prior: module ``(image, noise_level) -> image``, shared by all iterations; or a list with one for each. One
+            whose class says ``takes_guide = True`` is called ``(image, noise_level, guide)``.
+        scheme: how prior and data take turns; MoDL by default.
         n_iterations: iterations K.
-        step: "proximal" or "gradient" data consistency.
-        cg_iterations: conjugate-gradient iterations of one proximal step.
+        recompute: keep no features of the prior for the gradient but compute them again (memory for time).
     """
 
     def __init__(
         self,
         prior: nn.Module | list[nn.Module],
         *,
+        scheme: Scheme | None = None,
         n_iterations: int = 5,
-        step: str = "proximal",
-        cg_iterations: int = 4,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
-        if step not in ("proximal", "gradient"):
-            raise ValueError(f"data-consistency step is {step!r}; choose 'proximal' or 'gradient'")
-        if isinstance(prior, list) and len(prior) != n_iterations:
-            raise ValueError(f"{len(prior)} priors for {n_iterations} iterations: give one for each, or one for all")
+        self.scheme = Modl() if scheme is None else scheme
+        n_steps = self.scheme.n_steps(n_iterations)
+        if isinstance(prior, list) and len(prior) != n_steps:
+            raise ValueError(
+                f"{len(prior)} priors for {n_iterations} iterations of {type(self.scheme).__name__}: give one for each "
+                f"of {n_steps} steps, or one for all"
+            )
         self.priors = nn.ModuleList(prior if isinstance(prior, list) else [prior])
-        self.n_iterations, self.step, self.cg_iterations = n_iterations, step, cg_iterations
-        # λ grows: the later the image, the less the prior's error.
-        start = torch.linspace(math.log(0.5), math.log(5.0), n_iterations)
-        self.log_weight = nn.Parameter(start)
-        self.log_noise_scale = nn.Parameter(torch.zeros(n_iterations))
+        self.n_iterations, self.recompute = n_iterations, recompute
+        weights, scales = growing_weights(n_steps), torch.zeros(n_steps)
+        self.log_weight = nn.Parameter(weights) if self.scheme.learns_weight else None
+        self.log_noise_scale = nn.Parameter(scales) if self.scheme.learns_noise_scale else None
 
-    def forward(self, kspace: Tensor, E: LinearOperator) -> Tensor:
+    def forward(self, kspace: Tensor, E: LinearOperator, *, guide: Tensor | None = None) -> Tensor:
         """Reconstruct.
 
         Args:
             kspace: y, weighted and whitened samples in SNR units, complex ``(*batch, coil, kz, ky, kx)``.
             E: forward operator with this codomain.
+            guide: real image of another contrast, for priors that take one; None where there is none.
 
         Returns:
             Complex image ``(*batch, z, y, x)`` in SNR units.
         """
         adjoint = E.adjoint(kspace)
-        x, noise_level = self.start(adjoint, E)
-        for k in range(self.n_iterations):
-            prior = self.priors[k % len(self.priors)]
-            z = prior(x, noise_level * self.log_noise_scale[k].exp())
-            weight = self.log_weight[k].exp()
-            if self.step == "proximal":
-                x = proximal_step(z, adjoint, E, weight=weight, n_iterations=self.cg_iterations)
-            else:
-                x = gradient_step(z, adjoint, E, weight=weight)
-        return x
+        start, noise_level = self.start(adjoint, E)
+        improve = partial(self._improve, noise_level, guide)
+        weights = kspace.new_ones(1).real if self.log_weight is None else self.log_weight.exp()
+        image: Tensor = self.scheme(Problem(kspace, adjoint, E, start, weights, self.n_iterations, improve))
+        return image
 
-    @torch.no_grad()
     def start(self, adjoint: Tensor, E: LinearOperator) -> tuple[Tensor, Tensor]:
         """x₀ and its noise level σ(r), from E.H(y); shapes as the image."""
-        sample = adjoint.new_zeros(()).expand(*adjoint.shape[: adjoint.ndim - 3], *E.codomain_shape)
-        noise = E.adjoint(_unit_noise(sample))
-        image, replica = (
-            conjugate_gradient(E.normal, b, regularisation=FIRST_WEIGHT, n_iterations=FIRST_ITERATIONS, n_axes=3)
-            for b in (adjoint, noise)
-        )
-        return image, _local_level(replica)
+        return self.scheme.start(adjoint, E)
 
+    def scalars(self) -> list[nn.Parameter]:
+        """The learned numbers: λ_k, noise scales and those of the scheme; all parameters but the priors'."""
+        return [p for name, p in self.named_parameters() if not name.startswith("priors.")]
 
-def _unit_noise(like: Tensor) -> Tensor:
-    """White noise with standard deviation 1 in both parts, the same on every device and in every run."""
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn((*like.shape, 2), generator=generator, dtype=like.real.dtype)
-    return torch.view_as_complex(noise).to(like.device)
-
-
-def _local_level(replica: Tensor, width: int = 15) -> Tensor:
-    """Root mean square of the real and imaginary parts over a window of ``width`` × ``width`` voxels."""
-    variance = (replica.abs().square() / 2).reshape(-1, 1, *replica.shape[-2:])
-    for _ in range(2):  # twice a box is nearly a Gaussian
-        variance = nn.functional.avg_pool2d(variance, width, stride=1, padding=width // 2, count_include_pad=False)
-    return variance.reshape(replica.shape).sqrt()
+    def _improve(
+        self, noise_level: Tensor, guide: Tensor | None, k: int, image: Tensor, noise: Tensor | float
+    ) -> Tensor:
+        if self.log_noise_scale is not None:
+            noise = noise * self.log_noise_scale[k % len(self.log_noise_scale)].exp()
+        arguments = (self.priors[k % len(self.priors)], image, noise_level * noise, guide)
+        if self.recompute and torch.is_grad_enabled():
+            improved: Tensor = checkpoint(apply_prior, *arguments, use_reentrant=False)
+            return improved
+        return apply_prior(*arguments)

@@ -27,7 +27,7 @@ def card(architecture: Architecture = ARCHITECTURE) -> ModelCard:
 @pytest.mark.parametrize("shared", [True, False])
 def test_round_trip(tmp_path: Path, shared: bool) -> None:
     architecture = Architecture(
-        prior_options={"widths": [4, 8], "blocks": [1, 1]}, n_iterations=3, shared=shared, step="gradient"
+        prior_options={"widths": [4, 8], "blocks": [1, 1]}, n_iterations=3, shared=shared, scheme="proximal-gradient"
     )
     network = build_network(architecture)
     save_checkpoint(tmp_path / "a.safetensors", network, card(architecture))

@@ -8,8 +8,9 @@ from pirecon.algebra.conjugate_gradient import conjugate_gradient
 from pirecon.encoding import CartesianSense
 from pirecon.priors import UNet
 from pirecon.unrolled import UnrolledNetwork
-from pirecon.unrolled.data_consistency import gradient_step, proximal_step
-from pirecon.unrolled.network import FIRST_ITERATIONS, FIRST_WEIGHT
+from pirecon.unrolled.data_consistency import ProximalStep, gradient_step
+from pirecon.unrolled.schemes import build_scheme
+from pirecon.unrolled.start import FIRST_ITERATIONS, FIRST_WEIGHT
 
 
 class Keep(nn.Module):
@@ -40,7 +41,7 @@ def test_proximal_step_solves_its_equation() -> None:
     E = encoding(3, (1, 9, 10))
     y = E(torch.randn(1, 1, 9, 10, dtype=torch.complex64))
     z, weight = torch.randn(1, 1, 9, 10, dtype=torch.complex64), torch.tensor(0.7)
-    x = proximal_step(z, E.H(y), E, weight=weight, n_iterations=60)
+    x = ProximalStep(60)(z, E.H(y), E, weight)
     torch.testing.assert_close(E.N(x) - E.H(y), weight * (z - x), atol=1e-4, rtol=1e-4)
 
 
@@ -48,16 +49,16 @@ def test_gradient_step_never_increases_the_misfit() -> None:
     E = encoding(3, (1, 9, 10))
     y, z = torch.randn(1, 3, 1, 9, 10, dtype=torch.complex64), torch.randn(1, 1, 9, 10, dtype=torch.complex64)
     for weight in (1e-3, 1.0, 50.0):
-        x = gradient_step(z, E.H(y), E, weight=torch.tensor(weight))
+        x = gradient_step(z, E.H(y), E, weight=torch.tensor(weight), bound=1.0)
         assert (E(x) - y).norm() <= (E(z) - y).norm()
 
 
-@pytest.mark.parametrize("step", ["proximal", "gradient"])
-def test_without_a_prior_it_stays_near_cg_sense(step: str) -> None:
+@pytest.mark.parametrize("scheme", ["modl", "proximal-gradient"])
+def test_without_a_prior_it_stays_near_cg_sense(scheme: str) -> None:
     E = encoding(4, (1, 12, 11))
     y = E(20 * torch.randn(1, 1, 12, 11, dtype=torch.complex64))
     start = conjugate_gradient(E.normal, E.H(y), regularisation=FIRST_WEIGHT, n_iterations=FIRST_ITERATIONS)
-    x = UnrolledNetwork(Keep(), n_iterations=3, step=step)(y, E)
+    x = UnrolledNetwork(Keep(), n_iterations=3, scheme=build_scheme(scheme, {}))(y, E)
     assert (E(x) - y).norm() <= (E(start) - y).norm()
 
 
@@ -92,6 +93,25 @@ def test_all_weights_are_trained() -> None:
     assert silent == []
 
 
+class Copy(nn.Module):
+    """A prior that answers with its guide."""
+
+    takes_guide = True
+
+    def forward(self, image: torch.Tensor, noise_level: torch.Tensor, guide: torch.Tensor | None) -> torch.Tensor:
+        return image if guide is None else guide.to(image.dtype)
+
+
+def test_the_guide_reaches_priors_that_take_one() -> None:
+    E = encoding(2, (1, 8, 10))
+    y, guide = E(torch.randn(1, 1, 8, 10, dtype=torch.complex64)), torch.rand(1, 1, 8, 10)
+    network = UnrolledNetwork(Copy(), n_iterations=1, scheme=build_scheme("modl", {"cg_iterations": 60}))
+    weight = network.log_weight[0].exp()  # type: ignore[index]
+    x = network(y, E, guide=guide)
+    torch.testing.assert_close(E.N(x) + weight * x, E.H(y) + weight * guide, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(x, network(y, E))
+
+
 def test_state_holds_learned_weights_only() -> None:
     assert set(small_network().state_dict()) == {name for name, _ in small_network().named_parameters()}
 
@@ -103,7 +123,9 @@ def test_noise_level_of_fully_sampled_data_is_one() -> None:
 
 
 def test_wrong_wishes_are_refused() -> None:
-    with pytest.raises(ValueError, match="'proximal' or 'gradient'"):
-        UnrolledNetwork(Keep(), step="newton")
+    with pytest.raises(ValueError, match="no scheme called 'model'; did you mean 'modl'"):
+        build_scheme("model", {})
+    with pytest.raises(ValueError, match=r"'modl' does not take these options: \{'steps': 3\}"):
+        build_scheme("modl", {"steps": 3})
     with pytest.raises(ValueError, match="2 priors for 3 iterations"):
         UnrolledNetwork([Keep(), Keep()], n_iterations=3)

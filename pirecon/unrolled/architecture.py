@@ -1,0 +1,54 @@
+"""What a network is made of, in words that fit into a config and a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from pirecon.priors import build_prior
+from pirecon.unrolled.network import UnrolledNetwork
+from pirecon.unrolled.schemes import build_scheme
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is needed to build the network before its weights are read.
+
+    Attributes:
+        prior: family name in ``pirecon.priors.PRIORS``, an entry point or an import path.
+        prior_options: arguments of its constructor.
+        scheme: name in ``pirecon.unrolled.schemes.SCHEMES``: how prior and data take turns.
+        scheme_options: arguments of its constructor.
+        n_iterations: unrolled iterations.
+        shared: one set of prior weights for all iterations.
+        recompute: compute the priors' features again for the gradient instead of keeping them.
+    """
+
+    prior: str = "unet"
+    prior_options: dict[str, object] = field(default_factory=dict)
+    scheme: str = "modl"
+    scheme_options: dict[str, object] = field(default_factory=dict)
+    n_iterations: int = 5
+    shared: bool = True
+    recompute: bool = False
+
+
+def build_network(architecture: Architecture) -> UnrolledNetwork:
+    """An untrained network of this architecture.
+
+    Raises:
+        ValueError: unknown prior or scheme, or options that they do not take.
+    """
+
+    def prior() -> nn.Module:
+        return build_prior(architecture.prior, architecture.prior_options)
+
+    scheme = build_scheme(architecture.scheme, architecture.scheme_options)
+    n_steps = scheme.n_steps(architecture.n_iterations)
+    return UnrolledNetwork(
+        prior() if architecture.shared else [prior() for _ in range(n_steps)],
+        scheme=scheme,
+        n_iterations=architecture.n_iterations,
+        recompute=architecture.recompute,
+    )
