@@ -8,30 +8,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.simulation import ScanRange
 from pirecon.unrolled.checkpoint import Architecture
-
-
-@dataclass(frozen=True)
-class ImageShares:
-    """How many images of each kind are rendered, and how often each kind is drawn.
-
-    Attributes:
-        procedural: number of procedural images rendered.
-        brains: number of simulated brain slices rendered.
-        volumes: NIfTI files of real magnitude images; empty for none. Relative paths start at the config's folder;
-            files that are absent are left out, and that is said.
-        shares: relative frequency of ``procedural, brains, photographs, volumes``.
-        cache: folder of the rendered images.
-    """
-
-    procedural: int = 2000
-    brains: int = 1500
-    volumes: tuple[str, ...] = ()
-    shares: dict[str, float] = field(
-        default_factory=lambda: {"procedural": 0.3, "brains": 0.25, "photographs": 0.1, "volumes": 0.35}
-    )
-    cache: str = "runs/cache"
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def model_card(config: TrainingConfig) -> ModelCard:
             "acceleration": scans.acceleration,
             "super_resolution": scans.super_resolution,
             "coils": (min(scans.coils), max(scans.coils)),
-            "field_strength": (0.05, 0.55),
+            "field_strength": config.images.field_strength,
         },
         notes=config.notes,
     )

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from pirecon.training.scans.procedural import random_image
 
@@ -26,20 +25,6 @@ PHOTOGRAPHS = (
 def procedural_image(seed: int) -> np.ndarray:
     """Procedural image number ``seed``."""
     return random_image(SIZE, np.random.default_rng([1, seed]))
-
-
-def brain_image(seed: int) -> np.ndarray:
-    """Brain slice number ``seed``: a random anatomy, contrast and field strength (0.05–0.55 T) by ``bloch``."""
-    from bloch.phantom import magnetisation_image, random_brain_slice  # nilearn is slow to import
-    from bloch.sequence import random_protocol
-
-    generator = torch.Generator().manual_seed(1_000_003 * seed + 2)
-    torch.set_num_threads(1)
-    field_strength = 0.05 * 11 ** float(torch.rand((), generator=generator))  # 0.05–0.55 T
-    phantom = random_brain_slice(generator, matrix=(SIZE, SIZE))
-    protocol = random_protocol(generator, field_strength)
-    image = magnetisation_image(phantom, protocol, field_strength, generator=generator)[0]
-    return (image / image.quantile(0.999).clamp_min(1e-6)).numpy()
 
 
 def photographs() -> Iterator[np.ndarray]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pirecon.training.config import ImageShares
+from pirecon.training.scans.anatomy import FIELD_STRENGTH, abdomen_image, brain_image, knee_image
 from pirecon.training.scans.image_library import (
-    brain_image,
     in_parallel,
     load_library,
     photographs,
     procedural_image,
     volume_slices,
 )
+from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.stream import Source
+
+Maker = tuple[Callable[[], Iterator[np.ndarray]], object]
 
 
 def load_sources(images: ImageShares) -> list[Source]:
@@ -34,9 +37,11 @@ def load_sources(images: ImageShares) -> list[Source]:
         for path in volumes:
             yield from volume_slices(path)
 
-    makers: dict[str, tuple[Callable[[], Iterator[np.ndarray]], object]] = {
+    makers: dict[str, Maker] = {
         "procedural": (lambda: in_parallel(procedural_image, images.procedural), images.procedural),
-        "brains": (lambda: in_parallel(brain_image, images.brains), images.brains),
+        "brains": _anatomy(brain_image, images.brains, images.field_strength),
+        "knees": _anatomy(knee_image, images.knees, images.field_strength),
+        "abdomens": _anatomy(abdomen_image, images.abdomens, images.field_strength),
         "photographs": (photographs, "installed"),
         "volumes": (real_slices, [path.name for path in volumes]),
     }
@@ -49,3 +54,9 @@ def load_sources(images: ImageShares) -> list[Source]:
             make, key = makers[name]
             sources.append(Source(name, load_library(name, make, Path(images.cache), key), share))
     return sources
+
+
+def _anatomy(make_one: Callable[..., np.ndarray], count: int, field_strength: tuple[float, float]) -> Maker:
+    # The default field has the key that images had before there was a choice.
+    key = count if tuple(field_strength) == FIELD_STRENGTH else [count, *field_strength]
+    return lambda: in_parallel(partial(make_one, field_strength=field_strength), count), key

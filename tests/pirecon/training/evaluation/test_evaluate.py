@@ -20,7 +20,7 @@ from pirecon.training.evaluation.benchmark import make_cases, read_benchmark, sc
 from pirecon.training.evaluation.evaluate import evaluate, gain, run
 from pirecon.training.evaluation.held_out import HeldOutImages, held_out_brain, load_held_out
 from pirecon.training.evaluation.oracle import tune_strength
-from pirecon.training.scans.image_library import brain_image
+from pirecon.training.scans.anatomy import brain_image
 from pirecon.unrolled import Architecture, ModelCard, build_network, load_checkpoint, save_checkpoint
 
 CONFIG = """
