@@ -55,19 +55,21 @@ def main() -> None:
 
 def measurements(checkpoint: str) -> dict[str, Callable[[], dict[str, Any] | None]]:
     """Every part; those that return None have written their file themselves."""
-    simulated, volumes = (
-        replace(read_benchmark(HERE / f"{name}.toml"), checkpoint=checkpoint) for name in ("simulated", "volumes")
+    simulated, volumes, finer = (
+        replace(read_benchmark(HERE / f"{name}.toml"), networks={"unrolled": checkpoint})
+        for name in ("simulated", "volumes", "finer")
     )
     return {
         "simulated": lambda: _benchmark(simulated),
         "volumes": lambda: _benchmark(volumes),
+        "finer": lambda: _benchmark(finer),
         "prediction": lambda: prediction(checkpoint),
         "fidelity": lambda: fidelity(checkpoint),
         "phase": lambda: phase_invariance(checkpoint, simulated),
         "pictures": lambda: {
             "Real 0.055 T data": real_pictures(DOCS / "figures", checkpoint),
-            "Real 3 T slices, scanned in simulation": benchmark_pictures(DOCS / "figures", volumes, checkpoint),
-            "Simulated brains": benchmark_pictures(DOCS / "figures", simulated, checkpoint),
+            "Real 3 T slices, scanned in simulation": benchmark_pictures(DOCS / "figures", volumes),
+            "Simulated brains": benchmark_pictures(DOCS / "figures", simulated),
         },
     }
 

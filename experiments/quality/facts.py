@@ -24,4 +24,3 @@ def facts(checkpoint: str) -> list[str]:
         f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; {torch.get_num_threads()} threads",
         f"Python {platform.python_version()}, {packages}",
     ]
-

@@ -33,7 +33,7 @@ def real_pictures(folder: Path, checkpoint: str) -> list[str]:
     return written
 
 
-def benchmark_pictures(folder: Path, config: BenchmarkConfig, checkpoint: str) -> list[str]:
+def benchmark_pictures(folder: Path, config: BenchmarkConfig) -> list[str]:
     """Some scans of a benchmark with error maps; returns the files' names."""
     folder.mkdir(parents=True, exist_ok=True)
     cases = make_cases(config, load_held_out(config.images))
@@ -43,17 +43,17 @@ def benchmark_pictures(folder: Path, config: BenchmarkConfig, checkpoint: str) -
             c for c in cases if (c.coils[0], c.acceleration, c.snr, c.seed[-1]) == (n_coils, acceleration, snr, series)
         )
         name = f"{Path(config.output).stem}_{n_coils}_coils_R{acceleration}_snr{snr}.png"
-        draw_case(case, config, folder / name, checkpoint)
+        draw_case(case, config, folder / name)
         written.append(name)
     return written
 
 
-def draw_case(case: Case, config: BenchmarkConfig, path: Path, checkpoint: str) -> None:
+def draw_case(case: Case, config: BenchmarkConfig, path: Path) -> None:
     """Every method of the benchmark on one scan, and the errors."""
     scan = scan_case(case)
     images = {}
     for method in DRAWN:
-        image, strength = reconstruct_scan(scan, method, checkpoint=checkpoint)
+        image, strength = reconstruct_scan(scan, method, networks=config.networks)
         label = NAMES[method.removesuffix("-oracle")] + (", oracle" if strength else "")
         images[label] = torch.as_tensor(image)
     n_coils = scan.kspace.shape[0]

@@ -13,7 +13,7 @@ from pirecon.training.evaluation.held_out import HeldOut, HeldOutImages
 from pirecon.training.scans.simulation import Rng, Scan, random_coils, random_phase, scan_image
 from pirecon.training.scans.stream import with_estimated_maps
 
-KNOWN_METHODS = ("unrolled", "adjoint", "cg-sense", "wavelet", "tv", "wavelet-oracle", "tv-oracle")
+CLASSICAL_METHODS = ("adjoint", "cg-sense", "wavelet", "tv", "wavelet-oracle", "tv-oracle")
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Cells:
         accelerations: undersampling factors R of the phase-encode lines.
         snr: voxel SNR of the fully sampled image, mean over the object.
         calibration_lines: central lines that are always measured.
+        super_resolution: truth's matrix over the acquired one, in plane; whole numbers.
     """
 
     coils: tuple[tuple[int, int], ...] = ((1, 1), (4, 8))
     accelerations: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0)
     snr: tuple[float, ...] = (5.0, 10.0, 20.0)
     calibration_lines: int = 16
+    super_resolution: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class BenchmarkConfig:
     Attributes:
         name: of the benchmark.
         output: JSON file to write; the table goes beside it with the suffix .csv.
-        checkpoint: shipped name or file, of the method "unrolled".
-        methods: some of ``KNOWN_METHODS``; "-oracle" tunes the strength for each image against the truth.
+        networks: checkpoints (shipped names or files) by the names that they have in ``methods``.
+        methods: names of ``networks`` and of ``CLASSICAL_METHODS``; "-oracle" tunes the strength for each image against
+            the truth.
         images: the truths.
         cells: how they are scanned.
         seed: of coils, phase, sampling and noise.
@@ -51,7 +54,7 @@ class BenchmarkConfig:
 
     name: str
     output: str
-    checkpoint: str = "default"
+    networks: dict[str, str] = field(default_factory=lambda: {"unrolled": "default"})
     methods: tuple[str, ...] = ("unrolled", "adjoint", "cg-sense", "wavelet-oracle", "tv-oracle")
     images: HeldOutImages = field(default_factory=HeldOutImages)
     cells: Cells = field(default_factory=Cells)
@@ -66,7 +69,7 @@ class Case:
 
     Attributes:
         coils: (fewest, most) of its cell.
-        acceleration, snr: of its cell.
+        acceleration, snr, super_resolution: of its cell.
         held_out: its truth.
         calibration_lines: as in :class:`Cells`.
         seed: of everything drawn.
@@ -75,6 +78,7 @@ class Case:
     coils: tuple[int, int]
     acceleration: float
     snr: float
+    super_resolution: int
     held_out: HeldOut
     calibration_lines: int
     seed: tuple[int, ...]
@@ -89,9 +93,10 @@ def read_benchmark(path: str | Path) -> BenchmarkConfig:
     """
     path = Path(path)
     config: BenchmarkConfig = build(BenchmarkConfig, read_toml(path), f"{path}: ")
-    unknown = [name for name in config.methods if name not in KNOWN_METHODS]
+    known = (*config.networks, *CLASSICAL_METHODS)
+    unknown = [name for name in config.methods if name not in known]
     if unknown:
-        raise ValueError(f"{path}: methods: there is no method {unknown[0]!r}; known: {', '.join(KNOWN_METHODS)}")
+        raise ValueError(f"{path}: methods: there is no method {unknown[0]!r}; known: {', '.join(known)}")
     volumes = tuple(str(path.parent / volume) for volume in config.images.volumes)
     return replace(config, images=replace(config.images, volumes=volumes))
 
@@ -104,13 +109,13 @@ def make_cases(config: BenchmarkConfig, series: list[list[HeldOut]]) -> list[Cas
     """
     cells = config.cells
     cases = []
-    for (i, coils), (j, acceleration), (k, snr) in itertools.product(
-        enumerate(cells.coils), enumerate(cells.accelerations), enumerate(cells.snr)
+    for (i, coils), (j, acceleration), (k, snr), ratio in itertools.product(
+        enumerate(cells.coils), enumerate(cells.accelerations), enumerate(cells.snr), cells.super_resolution
     ):
         for number, images in enumerate(series):
             held_out = images[(i + j + k + number) % len(images)]
             seed = (config.seed, i, j, k, number)
-            cases.append(Case(coils, acceleration, snr, held_out, cells.calibration_lines, seed))
+            cases.append(Case(coils, acceleration, snr, ratio, held_out, cells.calibration_lines, seed))
     return cases
 
 
@@ -125,8 +130,14 @@ def scan_case(case: Case) -> Scan:
     n_coils = int(rng.integers(case.coils[0], case.coils[1] + 1))
     image = case.held_out.image * random_phase(matrix, rng)
     maps = random_coils(n_coils, matrix, rng)
-    lines = variable_density_lines(matrix[0], case.acceleration, rng, n_centre=case.calibration_lines)
-    scan = scan_image(image, maps, lines, acquired_columns=matrix[1], snr=case.snr, rng=rng)
+    if any(n % (2 * case.super_resolution) for n in matrix):
+        raise ValueError(
+            f"{case.held_out.name}: matrix {matrix} over twice the super-resolution of {case.super_resolution} is not "
+            "whole; choose another matrix or cells.super_resolution"
+        )
+    acquired = (matrix[0] // case.super_resolution, matrix[1] // case.super_resolution)
+    lines = variable_density_lines(acquired[0], case.acceleration, rng, n_centre=case.calibration_lines)
+    scan = scan_image(image, maps, lines, acquired_columns=acquired[1], snr=case.snr, rng=rng)
     return with_estimated_maps(scan, lines) if n_coils > 1 else scan
 
 

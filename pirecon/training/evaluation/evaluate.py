@@ -8,7 +8,7 @@ import json
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -25,8 +25,8 @@ from pirecon.training.evaluation.measure import CaseResult, measure_case, method
 
 ORACLES = ("wavelet-oracle", "tv-oracle")
 COLUMNS = (
-    *("coils", "acceleration", "snr", "image", "n_coils"),
-    *("method", "psnr", "ssim", "nrmse", "strength", "code"),
+    *("coils", "acceleration", "snr", "super_resolution", "image", "n_coils"),
+    *("method", "psnr", "ssim", "nrmse", "sharpness", "strength", "code"),
 )
 
 
@@ -35,15 +35,16 @@ class Cell:
     """Means over the images of one cell.
 
     Attributes:
-        coils, acceleration, snr: of the cell.
+        coils, acceleration, snr, super_resolution: of the cell.
         n_images: averaged over.
         methods: mean metrics by method.
-        gain: mean of PSNR of "unrolled" minus that of the better oracle of each image, dB; None without them.
+        gain: mean of PSNR of the first network minus that of the better oracle of each image, dB; None without them.
     """
 
     coils: tuple[int, int]
     acceleration: float
     snr: float
+    super_resolution: int
     n_images: int
     methods: dict[str, ImageMetrics]
     gain: float | None
@@ -55,24 +56,30 @@ class Results:
 
     Attributes:
         config: what was asked for.
-        weights: SHA-256 of the network's weights; empty where no network was asked for.
+        weights: SHA-256 of each network's weights, by name.
         cases: one for each scan.
     """
 
     config: BenchmarkConfig
-    weights: str
+    weights: dict[str, str]
     cases: tuple[CaseResult, ...]
 
     def cells(self) -> list[Cell]:
         """Means over images, in the order of the config."""
-        key = lambda case: (case.coils, case.acceleration, case.snr)  # noqa: E731
-        return [_cell(*where, list(group)) for where, group in itertools.groupby(self.cases, key)]
+        key = lambda case: (case.coils, case.acceleration, case.snr, case.super_resolution)  # noqa: E731
+        groups = [list(group) for _, group in itertools.groupby(self.cases, key)]
+        return [_cell(group, self.network) for group in groups]
+
+    @property
+    def network(self) -> str:
+        """The first method that is a network, which the gain is of; empty without one."""
+        return next((name for name in self.config.methods if name in self.config.networks), "")
 
     def summary(self) -> dict[str, float]:
         """Mean metrics of each method, and gain over the better oracle: all cells, R ≥ 3 and R < 3, worst cell; dB."""
         cells, found = self.cells(), {}
         for name in self.config.methods:
-            for metric in ("psnr", "ssim", "nrmse"):
+            for metric in ("psnr", "ssim", "nrmse", "sharpness"):
                 found[f"{name} {metric}"] = fmean(getattr(cell.methods[name], metric) for cell in cells)
         gains = [(cell.acceleration, cell.gain) for cell in cells if cell.gain is not None]
         if gains:
@@ -92,7 +99,7 @@ def run(path: Path, *, progress: bool) -> Results:
     console.print(cell_table(results))
     for name, value in results.summary().items():
         if name.startswith("gain"):
-            console.print(f"unrolled − better oracle, {name}: {value:+.2f} dB")
+            console.print(f"{results.network} − better oracle, {name}: {value:+.2f} dB")
     console.print(f"written: {results.config.output} and {Path(results.config.output).with_suffix('.csv')}")
     return results
 
@@ -108,7 +115,7 @@ def evaluate(config: BenchmarkConfig, *, progress: bool = False) -> Results:
         FileNotFoundError: no such checkpoint or volume.
         ValueError: no images, or more calibration lines than the acceleration allows.
     """
-    weights = weights_digest(config.checkpoint) if "unrolled" in config.methods else ""
+    weights = {name: weights_digest(path) for name, path in config.networks.items() if name in config.methods}
     cases = make_cases(config, load_held_out(config.images))
     measured = _measure_all(cases, config)
     if progress:
@@ -117,7 +124,7 @@ def evaluate(config: BenchmarkConfig, *, progress: bool = False) -> Results:
 
 
 def _measure_all(cases: list[Case], config: BenchmarkConfig) -> Iterable[CaseResult]:
-    measure = partial(measure_case, methods=config.methods, checkpoint=config.checkpoint, cache=config.cache)
+    measure = partial(measure_case, methods=config.methods, networks=config.networks, cache=config.cache)
     return _in_processes(measure, cases, config.processes) if config.processes > 1 else map(measure, cases)
 
 
@@ -128,41 +135,48 @@ def _in_processes(measure: partial[CaseResult], cases: list[Case], processes: in
         yield from pool.map(measure, cases)
 
 
-def _cell(coils: tuple[int, int], acceleration: float, snr: float, cases: list[CaseResult]) -> Cell:
+def _cell(cases: list[CaseResult], network: str) -> Cell:
     methods = {name: _mean([case.methods[name].metrics for case in cases]) for name in cases[0].methods}
-    gains = [g for g in map(gain, cases) if g is not None]
-    return Cell(coils, acceleration, snr, len(cases), methods, fmean(gains) if gains else None)
+    gains = [g for case in cases if (g := gain(case, network)) is not None]
+    first = cases[0]
+    where = (first.coils, first.acceleration, first.snr, first.super_resolution)
+    return Cell(*where, len(cases), methods, fmean(gains) if gains else None)
 
 
 def _mean(metrics: list[ImageMetrics]) -> ImageMetrics:
-    return ImageMetrics(
-        psnr=fmean(m.psnr for m in metrics), ssim=fmean(m.ssim for m in metrics), nrmse=fmean(m.nrmse for m in metrics)
-    )
+    return ImageMetrics(**{f.name: fmean(getattr(m, f.name) for m in metrics) for f in fields(ImageMetrics)})
 
 
-def gain(case: CaseResult) -> float | None:
-    """PSNR of "unrolled" minus that of the better oracle, dB; None where one of them was not measured."""
+def gain(case: CaseResult, network: str = "unrolled") -> float | None:
+    """PSNR of a network minus that of the better oracle, dB; None where one of them was not measured."""
     oracles = [case.methods[name].metrics.psnr for name in ORACLES if name in case.methods]
-    if not oracles or "unrolled" not in case.methods:
+    if not oracles or network not in case.methods:
         return None
-    return case.methods["unrolled"].metrics.psnr - max(oracles)
+    return case.methods[network].metrics.psnr - max(oracles)
 
 
 def cell_table(results: Results) -> Table:
-    """PSNR of every cell; below, PSNR, SSIM and NRMSE over all of them."""
+    """PSNR of every cell; below, PSNR, SSIM, NRMSE and sharpness of edges over all of them."""
     table = Table(title=f"{results.config.name}: PSNR, dB", title_justify="left")
-    for heading in ("coils", "R", "SNR", *results.config.methods, "gain, dB"):
+    for heading in ("coils", "R", "SNR", "SR", *results.config.methods, "gain, dB"):
         table.add_column(heading, justify="right")
     for cell in results.cells():
         scores = [f"{m.psnr:.2f}" for m in cell.methods.values()]
         last = "" if cell.gain is None else f"{cell.gain:+.2f}"
-        table.add_row(coil_label(cell.coils), f"{cell.acceleration:g}", f"{cell.snr:g}", *scores, last)
+        table.add_row(
+            coil_label(cell.coils),
+            f"{cell.acceleration:g}",
+            f"{cell.snr:g}",
+            f"{cell.super_resolution}×",
+            *scores,
+            last,
+        )
     summary = results.summary()
     table.add_section()
-    for metric, digits in (("psnr", 2), ("ssim", 3), ("nrmse", 3)):
+    for metric, digits in (("psnr", 2), ("ssim", 3), ("nrmse", 3), ("sharpness", 3)):
         scores = [f"{summary[f'{name} {metric}']:.{digits}f}" for name in results.config.methods]
         last = f"{summary['gain']:+.2f}" if metric == "psnr" and "gain" in summary else ""
-        table.add_row("all", "", metric.upper(), *scores, last)
+        table.add_row("all", "", "", metric.upper(), *scores, last)
     return table
 
 
@@ -182,6 +196,7 @@ def write_results(results: Results) -> None:
         writer.writerow(COLUMNS)
         for case in results.cases:
             for name, m in case.methods.items():
-                where = (coil_label(case.coils), case.acceleration, case.snr, case.image, case.n_coils)
-                numbers = (m.metrics.psnr, m.metrics.ssim, m.metrics.nrmse, m.strength)
-                writer.writerow((*where, name, *numbers, method_digest(name, results.config.checkpoint)))
+                where = (coil_label(case.coils), case.acceleration, case.snr, case.super_resolution)
+                numbers = (*asdict(m.metrics).values(), m.strength)
+                code = method_digest(name, results.config.networks)
+                writer.writerow((*where, case.image, case.n_coils, name, *numbers, code))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 import pirecon
+from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
 from pirecon.classical import l1_wavelet, total_variation
 from pirecon.classical.total_variation import DEFAULT_STRENGTH as TV_STRENGTH
 from pirecon.classical.wavelet import DEFAULT_STRENGTH as WAVELET_STRENGTH
@@ -27,7 +28,8 @@ from pirecon.training.scans.simulation import Scan
 from pirecon.unrolled import load_checkpoint
 
 TUNED = {"wavelet-oracle": (l1_wavelet, WAVELET_STRENGTH), "tv-oracle": (total_variation, TV_STRENGTH)}
-CODE = {"unrolled": ("algebra", "encoding", "priors", "unrolled"), "other": ("algebra", "encoding", "classical")}
+LEARNED_CODE = ("algebra", "encoding", "priors", "report/metrics.py", "unrolled")
+CLASSICAL_CODE = ("algebra", "classical", "encoding", "report/metrics.py")
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,14 @@ class CaseResult:
     coils: tuple[int, int]
     acceleration: float
     snr: float
+    super_resolution: int
     image: str
     n_coils: int
     matrix: tuple[int, int]
     methods: dict[str, Measured]
 
 
-def measure_case(case: Case, methods: tuple[str, ...], *, checkpoint: str, cache: str) -> CaseResult:
+def measure_case(case: Case, methods: tuple[str, ...], *, networks: dict[str, str], cache: str) -> CaseResult:
     """Scan, reconstruct by every method and compare with the truth.
 
     What is in the cache for the same samples, code and weights is not computed again: a new checkpoint leaves the
@@ -64,8 +67,8 @@ def measure_case(case: Case, methods: tuple[str, ...], *, checkpoint: str, cache
 
     Args:
         case: what to scan.
-        methods: some of ``KNOWN_METHODS``.
-        checkpoint: of the method "unrolled".
+        methods: names of ``networks`` and of ``CLASSICAL_METHODS``.
+        networks: checkpoints by name.
         cache: folder of finished measurements.
     """
     scan = scan_case(case)
@@ -73,9 +76,10 @@ def measure_case(case: Case, methods: tuple[str, ...], *, checkpoint: str, cache
     kept: dict[str, dict[str, object]] = json.loads(path.read_text()) if path.is_file() else {}
     measured = {}
     for name in methods:
-        key = f"{name} {method_digest(name, checkpoint)}"
+        digest = method_digest(name, networks)
+        key = digest if name in networks else f"{name} {digest}"
         if key not in kept:
-            image, strength = reconstruct_scan(scan, name, checkpoint=checkpoint)
+            image, strength = reconstruct_scan(scan, name, networks=networks)
             kept[key] = asdict(Measured(image_metrics(image, scan.truth), strength))
             _write_whole(path, json.dumps(kept))
         measured[name] = _read(kept[key])
@@ -83,6 +87,7 @@ def measure_case(case: Case, methods: tuple[str, ...], *, checkpoint: str, cache
         coils=case.coils,
         acceleration=case.acceleration,
         snr=case.snr,
+        super_resolution=case.super_resolution,
         image=case.held_out.name,
         n_coils=scan.kspace.shape[0],
         matrix=(scan.truth.shape[-2], scan.truth.shape[-1]),
@@ -90,50 +95,78 @@ def measure_case(case: Case, methods: tuple[str, ...], *, checkpoint: str, cache
     )
 
 
-def reconstruct_scan(scan: Scan, method: str, *, checkpoint: str = "default") -> tuple[Tensor, float]:
-    """The image ``(1, y, x)`` by a method of ``KNOWN_METHODS``, and the strength if an oracle chose one (else 0)."""
+def reconstruct_scan(scan: Scan, method: str, *, networks: dict[str, str]) -> tuple[Tensor, float]:
+    """The image ``(1, y, x)`` on the truth's grid, and the strength if an oracle chose one (else 0).
+
+    An oracle works on the acquired grid; where the truth's is finer, its image is sinc-interpolated: a regulariser
+    would otherwise be judged by how it fills k-space that it was not made to fill.
+
+    Args:
+        scan: what was measured.
+        method: a name of ``networks`` or of ``CLASSICAL_METHODS``.
+        networks: checkpoints by name.
+    """
     E = CartesianSense(scan.maps, scan.weights)
+    if method in networks:
+        with torch.no_grad():
+            return _network(networks[method])(scan.kspace, E), 0.0
     if method in TUNED:
         solve, start = TUNED[method]
-        tuned = tune_strength(_at_strength(solve, scan.kspace, E), scan.truth, start=start)
+        E = CartesianSense(_on_acquired_grid(scan), scan.weights)
+        tuned = tune_strength(_interpolated(solve, scan, E), scan.truth, start=start)
         return tuned.image, tuned.strength
-    if method in CLASSICAL:
-        return CLASSICAL[method](scan.kspace, E), 0.0
-    with torch.no_grad():
-        return _network(checkpoint)(scan.kspace, E), 0.0
+    return CLASSICAL[method](scan.kspace, E), 0.0
 
 
-def method_digest(method: str, checkpoint: str) -> str:
-    """Changes with the code that a method runs, and for "unrolled" with the checkpoint."""
-    if method == "unrolled":
-        return _code_digest(CODE["unrolled"])[:12] + weights_digest(checkpoint)[:12]
-    return _code_digest(CODE["other"])[:12]
+def _on_acquired_grid(scan: Scan) -> Tensor:
+    """Sensitivities at the voxel centres of the acquired matrix, for a whole-numbered ratio of even matrices."""
+    step_y, step_x = (
+        fine // acquired for fine, acquired in zip(scan.maps.shape[-2:], scan.kspace.shape[-2:], strict=True)
+    )
+    return scan.maps[..., ::step_y, ::step_x].contiguous()
 
 
-@lru_cache(maxsize=1)
+def _interpolated(solve: Callable[..., Tensor], scan: Scan, E: CartesianSense) -> Callable[[float], Tensor]:
+    grid = (scan.truth.shape[-2], scan.truth.shape[-1])
+
+    def at_strength(strength: float) -> Tensor:
+        image = solve(scan.kspace, E, strength=strength)
+        if image.shape[-2:] == grid:
+            return image
+        return centred_ifft(crop_or_pad_centre(centred_fft(image, (-2, -1)), grid), (-2, -1))
+
+    return at_strength
+
+
+def method_digest(method: str, networks: dict[str, str]) -> str:
+    """Changes with the code that a method runs, and for a network with its weights."""
+    if method in networks:
+        return _code_digest(LEARNED_CODE)[:12] + weights_digest(networks[method])[:12]
+    return _code_digest(CLASSICAL_CODE)[:12]
+
+
+@lru_cache(maxsize=32)
 def weights_digest(checkpoint: str) -> str:
-    """SHA-256 of the learned weights of a checkpoint; its card does not count."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(load_checkpoint(checkpoint)[0].state_dict().items()):
+    """SHA-256 of architecture and learned weights of a checkpoint; the rest of its card does not count."""
+    network, card = load_checkpoint(checkpoint)
+    digest = hashlib.sha256(json.dumps(asdict(card.architecture)).encode())
+    for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=32)
 def _network(checkpoint: str) -> Callable[[Tensor, CartesianSense], Tensor]:
     return load_checkpoint(checkpoint)[0]
 
 
-def _at_strength(solve: Callable[..., Tensor], kspace: Tensor, E: CartesianSense) -> Callable[[float], Tensor]:
-    return lambda strength: solve(kspace, E, strength=strength)
-
-
 @lru_cache
 def _code_digest(stations: tuple[str, ...]) -> str:
-    """SHA-256 of the code of some stations, without comments and docstrings."""
+    """SHA-256 of the code of some stations and files, without comments and docstrings."""
     digest = hashlib.sha256()
     for station in stations:
-        for path in sorted((Path(pirecon.__file__).parent / station).rglob("*.py")):
+        place = Path(pirecon.__file__).parent / station
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for node in ast.walk(tree):
                 if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):

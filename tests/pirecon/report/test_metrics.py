@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pirecon.report.metrics import image_metrics, nrmse, psnr, ssim
+from pirecon.report.metrics import edge_sharpness, image_metrics, nrmse, psnr, ssim
 
 SHAPE = (3, 1, 33, 40)
 
@@ -92,3 +92,15 @@ def test_what_has_no_meaning_is_refused(metric, truth: torch.Tensor) -> None:  #
 def test_planes_smaller_than_the_window_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 11 × 11"):
         ssim(torch.ones(5, 10, 30), torch.ones(5, 10, 30))
+
+
+def test_sharpness_is_the_slope_of_edges() -> None:
+    x = torch.linspace(-4, 4, 129, dtype=torch.float64)
+    steep, gentle = (1 + torch.erf(x / width).expand(33, -1) for width in (0.5, 1.0))
+    noise = 0.02 * torch.randn(33, 129, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    assert edge_sharpness(0.7 * steep + 3, steep) == pytest.approx(0.7)
+    # Within the truth's steepest 5 % both slopes are near their maximum, which goes with 1/width.
+    assert edge_sharpness(gentle, steep) == pytest.approx(0.5, abs=0.08)
+    assert edge_sharpness(steep + noise, steep) == pytest.approx(1, abs=0.03)
+    assert edge_sharpness(steep.flip(-1), steep) == pytest.approx(-1)
+    assert math.isnan(edge_sharpness(steep, torch.ones_like(steep)))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
 from pirecon.encoding import CartesianSense
 from pirecon.report.metrics import image_metrics
 from pirecon.training.evaluation import measure
@@ -27,9 +28,9 @@ CONFIG = """
 name = "tiny"
 output = "{folder}/tiny.json"
 cache = "{folder}/cache"
-checkpoint = "{folder}/network.safetensors"
 methods = ["unrolled", "adjoint", "tv-oracle"]
 processes = 1
+networks = {{ unrolled = "{folder}/network.safetensors" }}
 
 [images]
 volumes = ["volume.nii.gz"]
@@ -95,12 +96,14 @@ def test_a_new_checkpoint_leaves_classical_results(config_file: Path, monkeypatc
     asked: list[str] = []
     original = measure.reconstruct_scan
 
-    def spy(scan, method, *, checkpoint="default"):  # type: ignore[no-untyped-def]
+    def spy(scan, method, *, networks):  # type: ignore[no-untyped-def]
         asked.append(method)
-        return original(scan, method, checkpoint=checkpoint)
+        return original(scan, method, networks=networks)
 
     monkeypatch.setattr(measure, "reconstruct_scan", spy)
-    second = evaluate(replace(read_benchmark(config_file), checkpoint=str(config_file.parent / "other.safetensors")))
+    second = evaluate(
+        replace(read_benchmark(config_file), networks={"unrolled": str(config_file.parent / "other.safetensors")})
+    )
     assert asked == ["unrolled", "unrolled"]
     assert first.weights != second.weights
     assert first.cases[0].methods["adjoint"] == second.cases[0].methods["adjoint"]
@@ -108,13 +111,14 @@ def test_a_new_checkpoint_leaves_classical_results(config_file: Path, monkeypatc
 
 
 def test_a_perfect_method_has_perfect_metrics(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "reconstruct_scan", lambda scan, method, *, checkpoint: (scan.truth, 0.0))
+    monkeypatch.setattr(measure, "reconstruct_scan", lambda scan, method, *, networks: (scan.truth, 0.0))
     results = evaluate(read_benchmark(config_file))
     for case in results.cases:
         metrics = case.methods["unrolled"].metrics
         assert metrics.psnr == math.inf
         assert metrics.ssim == pytest.approx(1, abs=1e-12)
         assert metrics.nrmse == 0
+        assert metrics.sharpness == pytest.approx(1)
 
 
 def test_noise_has_unit_deviation_about_the_truth(config_file: Path) -> None:
@@ -126,6 +130,29 @@ def test_noise_has_unit_deviation_about_the_truth(config_file: Path) -> None:
         # One coil: noise alone. Several: also what the estimated maps do not explain, so not less than noise.
         level = float(residual.abs().square().mean() / 2) ** 0.5
         assert level == pytest.approx(1, abs=0.05) if scan.kspace.shape[0] == 1 else level > 0.95
+
+
+@pytest.mark.parametrize("n_coils", [1, 6])
+def test_an_oracle_on_the_acquired_grid_is_sinc_interpolated_in_place(config_file: Path, n_coils: int) -> None:
+    config = read_benchmark(config_file)
+    case = make_cases(config, load_held_out(config.images))[0]
+    case = replace(case, coils=(n_coils, n_coils), acceleration=1.0, snr=300.0, super_resolution=2)
+    scan = scan_case(case)
+    image, _ = measure.reconstruct_scan(scan, "tv-oracle", networks={})
+    window = crop_or_pad_centre(centred_fft(scan.truth, (-2, -1)), (24, 20))
+    blurred = centred_ifft(crop_or_pad_centre(window, (48, 40)), (-2, -1))
+    metrics = image_metrics(image, blurred)
+    assert scan.kspace.shape[-2:] == (24, 20)
+    assert metrics.nrmse < 0.03
+    assert image_metrics(image, scan.truth).nrmse < 0.3
+    assert image_metrics(image, scan.truth).sharpness < metrics.sharpness
+
+
+def test_super_resolution_needs_whole_matrices(config_file: Path) -> None:
+    config = read_benchmark(config_file)
+    case = replace(make_cases(config, load_held_out(config.images))[0], super_resolution=3)
+    with pytest.raises(ValueError, match=r"twice the super-resolution of 3 is not whole"):
+        scan_case(case)
 
 
 def test_offset_of_a_volume_is_removed(config_file: Path) -> None:
