@@ -16,7 +16,7 @@ from pirecon.training.scans.simulation import ScanRange, bandlimited, random_coi
 from pirecon.training.scans.tissue_maps import TissueMaps, mixed_signal, tissue_maps
 
 Rng = np.random.Generator
-PURE = 0.05  # standard deviation of ln T1 and ln T2 inside a voxel up to which it has a T1 and a T2
+PURE = 0.1  # standard deviation of ln T1 and ln T2 inside a voxel up to which it has a T1 and a T2
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ContrastStream(IterableDataset):
         contrasts: how many contrasts at which field.
     """
 
-    def __init__(  # noqa: PLR0913 - ScanStream's arguments and one more
+    def __init__(
         self,
         anatomies: np.ndarray,
         scans: ScanRange,
@@ -76,8 +76,8 @@ class ContrastStream(IterableDataset):
         Returns:
             "kspace" complex ``(batch, contrast, coil, 1, ky, kx)``, "maps" ``(batch, 1, coil, 1, y, x)``, "weights"
             ``(batch, contrast, 1, 1, ky, kx)``, all on the reconstruction matrix: coarser contrasts have no samples
-            outside; "truth" ``(batch, contrast, 1, y, x)``, SNR units. Of the tissue, ``(batch, 1, y, x)``: "pd" in SNR
-            units of a contrast of gain 1, "t1", "t2" (s), and "pure", 1 where a voxel has one T1 and one T2.
+            outside; "truth" ``(batch, contrast, 1, y, x)``, SNR units. Of the tissue, ``(batch, 1, y, x)``: "pd" in
+            units of water times the coils' shading, "t1", "t2" (s), and "pure", 1 where a voxel has one T1 and one T2.
             "gain" ``(batch, contrast)``: a contrast's SNR units per unit of "pd"; "field_strength" ``(batch,)``, T;
             and the protocol, see :data:`pirecon.training.scans.protocols.KEYS`.
         """
@@ -101,8 +101,7 @@ class ContrastStream(IterableDataset):
         phase, wraps = random_phase(matrix, rng), self.contrasts.contrast_phase
         images = torch.stack(
             [
-                bandlimited(mixed_signal(tissue, protocol), matrix)
-                * (shading * phase * _own_phase(matrix, wraps, rng))
+                bandlimited(mixed_signal(tissue, protocol), matrix) * (shading * phase * _own_phase(matrix, wraps, rng))
                 for protocol in protocols
             ]
         )

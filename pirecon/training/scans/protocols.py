@@ -118,9 +118,7 @@ def _turbo(field_strength: float, rng: Rng, echo_time: float) -> Protocol:
     length = max(length, round(echo_time / spacing))
     rest = _between(rng, 2.5, 8.0) * tissue("grey_matter", field_strength).T1
     repetition_time = length * spacing + rest
-    return Protocol(
-        "turbo_spin_echo", echo_time, repetition_time, echo_train_length=length, echo_spacing=spacing
-    )
+    return Protocol("turbo_spin_echo", echo_time, repetition_time, echo_train_length=length, echo_spacing=spacing)
 
 
 def _between(rng: Rng, low: float, high: float) -> float:

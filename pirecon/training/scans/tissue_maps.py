@@ -120,7 +120,7 @@ def bloch_signal(protocol: Protocol, proton_density: Tensor, T1: Tensor, T2: Ten
 
 
 def mixed_signal(maps: TissueMaps, protocol: Protocol) -> Tensor:
-    """Σ_t f_t S(PD_t, T1_t, T2_t): the signals of a voxel's tissues add up, their relaxation times do not, ``(y, x)``."""
+    """Σ_t f_t S(PD_t, T1_t, T2_t), ``(y, x)``: the signals of tissues add up, their relaxation times do not."""
     signal = bloch_signal(protocol, maps.proton_density, maps.T1, maps.T2, maps.T2_star)
     return (maps.fractions * signal).sum(0)
 
