@@ -76,7 +76,10 @@ class Results:
         return next((name for name in self.config.methods if name in self.config.networks), "")
 
     def summary(self) -> dict[str, float]:
-        """Mean metrics of each method, and gain over the better oracle: all cells, R ≥ 3 and R < 3, worst cell; dB."""
+        """Mean metrics of each method, and gain over the better oracle.
+
+        The gain of PSNR in dB: all cells, R ≥ 3 and R < 3, worst cell; that of SSIM and sharpness over all scans.
+        """
         cells, found = self.cells(), {}
         for name in self.config.methods:
             for metric in ("psnr", "ssim", "nrmse", "sharpness"):
@@ -88,6 +91,9 @@ class Results:
             high = [gain for acceleration, gain in gains if acceleration >= 3]
             low = [gain for acceleration, gain in gains if acceleration < 3]
             found |= {f"gain {name}": fmean(part) for name, part in (("R >= 3", high), ("R < 3", low)) if part}
+            for metric in ("ssim", "sharpness"):
+                by_scan = (gain(case, self.network, metric=metric) for case in self.cases)
+                found[f"gain {metric}"] = fmean(value for value in by_scan if value is not None)
         return found
 
 
@@ -99,7 +105,8 @@ def run(path: Path, *, progress: bool) -> Results:
     console.print(cell_table(results))
     for name, value in results.summary().items():
         if name.startswith("gain"):
-            console.print(f"{results.network} − better oracle, {name}: {value:+.2f} dB")
+            unit = "" if name in ("gain ssim", "gain sharpness") else " dB"
+            console.print(f"{results.network} − better oracle, {name}: {value:+.3f}{unit}")
     console.print(f"written: {results.config.output} and {Path(results.config.output).with_suffix('.csv')}")
     return results
 
@@ -147,12 +154,12 @@ def _mean(metrics: list[ImageMetrics]) -> ImageMetrics:
     return ImageMetrics(**{f.name: fmean(getattr(m, f.name) for m in metrics) for f in fields(ImageMetrics)})
 
 
-def gain(case: CaseResult, network: str = "unrolled") -> float | None:
-    """PSNR of a network minus that of the better oracle, dB; None where one of them was not measured."""
-    oracles = [case.methods[name].metrics.psnr for name in ORACLES if name in case.methods]
+def gain(case: CaseResult, network: str = "unrolled", *, metric: str = "psnr") -> float | None:
+    """A network's metric (a field of ``ImageMetrics``) minus the better oracle's; None without one of them."""
+    oracles = [getattr(case.methods[name].metrics, metric) for name in ORACLES if name in case.methods]
     if not oracles or network not in case.methods:
         return None
-    return case.methods[network].metrics.psnr - max(oracles)
+    return float(getattr(case.methods[network].metrics, metric)) - max(oracles)
 
 
 def cell_table(results: Results) -> Table:
