@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from pirecon.priors import build_prior
+from pirecon.unrolled.map_refinement import MapRefinement
 from pirecon.unrolled.network import UnrolledNetwork
 from pirecon.unrolled.schemes import build_scheme
 
@@ -22,6 +23,7 @@ class Architecture:
         scheme_options: arguments of its constructor.
         n_iterations: unrolled iterations.
         shared: one set of prior weights for all iterations.
+        refine_maps: a small network refines the sensitivity maps first.
         recompute: compute the priors' features again for the gradient instead of keeping them.
     """
 
@@ -31,6 +33,7 @@ class Architecture:
     scheme_options: dict[str, object] = field(default_factory=dict)
     n_iterations: int = 5
     shared: bool = True
+    refine_maps: bool = False
     recompute: bool = False
 
 
@@ -50,5 +53,6 @@ def build_network(architecture: Architecture) -> UnrolledNetwork:
         prior() if architecture.shared else [prior() for _ in range(n_steps)],
         scheme=scheme,
         n_iterations=architecture.n_iterations,
+        map_refinement=MapRefinement() if architecture.refine_maps else None,
         recompute=architecture.recompute,
     )

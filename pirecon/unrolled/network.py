@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.priors import apply_prior
+from pirecon.unrolled.map_refinement import MapRefinement
 from pirecon.unrolled.schemes.modl import Modl
 from pirecon.unrolled.schemes.scheme import Problem, Scheme, growing_weights
 
@@ -27,6 +28,7 @@ class UnrolledNetwork(nn.Module):
             whose class says ``takes_guide = True`` is called ``(image, noise_level, guide)``.
         scheme: how prior and data take turns; MoDL by default.
         n_iterations: iterations K.
+        map_refinement: refines the maps in E first; None leaves them.
         recompute: keep no features of the prior for the gradient but compute them again (memory for time).
     """
 
@@ -36,6 +38,7 @@ class UnrolledNetwork(nn.Module):
         *,
         scheme: Scheme | None = None,
         n_iterations: int = 5,
+        map_refinement: MapRefinement | None = None,
         recompute: bool = False,
     ) -> None:
         super().__init__()
@@ -46,7 +49,13 @@ class UnrolledNetwork(nn.Module):
                 f"{len(prior)} priors for {n_iterations} iterations of {type(self.scheme).__name__}: give one for each "
                 f"of {n_steps} steps, or one for all"
             )
+        if map_refinement is not None and not self.scheme.learns_weight:
+            raise ValueError(
+                f"{type(self.scheme).__name__} does not learn from k-space, which alone could teach refined maps; leave "
+                "refine_maps out, or choose another scheme"
+            )
         self.priors = nn.ModuleList(prior if isinstance(prior, list) else [prior])
+        self.map_refinement = map_refinement
         self.n_iterations, self.recompute = n_iterations, recompute
         weights, scales = growing_weights(n_steps), torch.zeros(n_steps)
         self.log_weight = nn.Parameter(weights) if self.scheme.learns_weight else None
@@ -63,6 +72,8 @@ class UnrolledNetwork(nn.Module):
         Returns:
             Complex image ``(*batch, z, y, x)`` in SNR units.
         """
+        if self.map_refinement is not None:
+            E = self.map_refinement(E)
         adjoint = E.adjoint(kspace)
         start, noise_level = self.start(adjoint, E)
         improve = partial(self._improve, noise_level, guide)
@@ -75,8 +86,9 @@ class UnrolledNetwork(nn.Module):
         return self.scheme.start(adjoint, E)
 
     def scalars(self) -> list[nn.Parameter]:
-        """The learned numbers: λ_k, noise scales and those of the scheme; all parameters but the priors'."""
-        return [p for name, p in self.named_parameters() if not name.startswith("priors.")]
+        """The learned numbers, which no network holds: λ_k, noise scales and those of the scheme."""
+        own = [number for number in (self.log_weight, self.log_noise_scale) if number is not None]
+        return [*own, *self.scheme.parameters()]
 
     def _improve(
         self, noise_level: Tensor, guide: Tensor | None, k: int, image: Tensor, noise: Tensor | float

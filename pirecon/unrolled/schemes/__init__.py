@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import difflib
 
+from pirecon.unrolled.schemes.admm import Admm
+from pirecon.unrolled.schemes.deep_equilibrium import DeepEquilibrium
+from pirecon.unrolled.schemes.hqs import Hqs
+from pirecon.unrolled.schemes.image_to_image import ImageToImage
 from pirecon.unrolled.schemes.modl import Modl
+from pirecon.unrolled.schemes.plug_and_play import PlugAndPlay
+from pirecon.unrolled.schemes.primal_dual import PrimalDual
 from pirecon.unrolled.schemes.proximal_gradient import ProximalGradient
 from pirecon.unrolled.schemes.scheme import Problem, Scheme
 
 SCHEMES: dict[str, type[Scheme]] = {
-    "modl": Modl,
     "proximal-gradient": ProximalGradient,
+    "modl": Modl,
+    "hqs": Hqs,
+    "admm": Admm,
+    "primal-dual": PrimalDual,
+    "deep-equilibrium": DeepEquilibrium,
+    "image-to-image": ImageToImage,
+    "plug-and-play": PlugAndPlay,
 }
 
 

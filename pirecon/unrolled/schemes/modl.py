@@ -13,13 +13,15 @@ class Modl(Scheme):
 
     Args:
         cg_iterations: conjugate-gradient iterations of one step.
+        relative_error: start of the prior's learned relative error ε; 0 for none, see
+            :class:`~pirecon.unrolled.data_consistency.ProximalStep`.
 
     Source: Aggarwal et al., IEEE Trans Med Imaging 38:394 (2019), Eq. 6 and 7.
     """
 
-    def __init__(self, cg_iterations: int = 4) -> None:
+    def __init__(self, cg_iterations: int = 4, relative_error: float = 0.0) -> None:
         super().__init__()
-        self.step = ProximalStep(cg_iterations)
+        self.step = ProximalStep(cg_iterations, relative_error)
 
     def forward(self, problem: Problem) -> Tensor:
         """See :meth:`Scheme.forward`."""

@@ -69,4 +69,5 @@ def growing_weights(n_steps: int) -> Tensor:
     """ln λ_k of an untrained network, ``(step,)``."""
     if n_steps == 1:
         return torch.zeros(1)
-    return torch.linspace(*(math.log(weight) for weight in FIRST_LAST_WEIGHT), n_steps)
+    first, last = (math.log(weight) for weight in FIRST_LAST_WEIGHT)
+    return torch.linspace(first, last, n_steps)
