@@ -48,7 +48,7 @@ class ImagePrior(nn.Module, ABC):
         Returns:
             Complex tensor of the shape of ``image``.
         """
-        phasor = smooth_phase(image)
+        phasor = smooth_phase(image, n_axes=self.n_axes)
         grid = image.shape[-self.n_axes :]
         flat = (image * phasor.conj()).reshape(-1, *grid)
         noise = noise_level.expand(image.shape).reshape(flat.shape)

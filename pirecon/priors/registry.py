@@ -40,7 +40,8 @@ def find_prior(name: str) -> type[nn.Module]:
     if name in PRIORS:
         return PRIORS[name]
     if ":" in name:
-        return _module_class(*name.split(":", 1), f"prior {name!r}")
+        module, _, qualified_name = name.partition(":")
+        return _module_class(module, qualified_name, f"prior {name!r}")
     offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name in offered:
         point = offered[name]

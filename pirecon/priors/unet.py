@@ -70,4 +70,3 @@ class _ResidualBlock(nn.Module):
 
 def _residual_blocks(width: int, n_blocks: int) -> nn.Sequential:
     return nn.Sequential(*(_ResidualBlock(width) for _ in range(n_blocks)))
-
