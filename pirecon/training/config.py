@@ -2,38 +2,96 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
+from pirecon.training.data import KINDS, Simulation
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.simulation import ScanRange
-from pirecon.unrolled.checkpoint import Architecture
+from pirecon.training.scans.training_data import TrainingData
+from pirecon.training.tables import build, nearest, paths_below, read_toml
+from pirecon.unrolled import Architecture
+
+WHAT = ("prior", "denoiser", "unrolled")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+__all__ = ["Stage", "TrainingConfig", "Validation", "build", "read_config", "read_toml"]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One leg of the training.
+    """One leg of the training; it ends after ``steps`` or ``minutes``, whichever comes first of those that are given.
 
     Attributes:
-        train: "prior" (the prior alone, on the start image: cheap) or "unrolled" (the whole network).
-        regime: name in ``pirecon.training.regimes.REGIMES``.
-        options: arguments of the regime's constructor.
-        steps: optimiser steps.
+        train: "unrolled" (the whole network), "prior" (the prior alone, on the network's start image: cheap) or
+            "denoiser" (the prior alone, on the truth with white noise of a known level: for plug and play).
+        regime: name in ``pirecon.training.regimes.REGIMES``; only of an unrolled stage.
+        options: arguments of the regime's (or the denoiser's) constructor.
+        loss: weights by name in ``pirecon.training.losses``; empty for the regime's own.
+        steps: optimiser steps; 0 for no limit.
+        minutes: of training, without what passes before the first step; 0 for no limit. The learning rate follows the
+            clock then, so that a slow network anneals as a fast one does, and a second run is not the same to the bit.
         voxels: voxels in a batch.
-        ema_decay: decay of the averaged weights, which are what a stage ends with.
         learning_rate: peak, reached after a short warm-up; falls to a hundredth along a cosine.
+        critic_learning_rate: of the critic of an adversarial regime; 0 for that of the network.
+        gradient_clip: largest norm of the gradient; 0 for none.
+        ema_decay: decay of the averaged weights, which are what a stage ends with.
     """
 
     train: str = "unrolled"
     regime: str = "supervised"
     options: dict[str, object] = field(default_factory=dict)
-    steps: int = 1000
+    loss: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+    minutes: float = 0.0
     voxels: int = 65536
     learning_rate: float = 4e-4
+    critic_learning_rate: float = 0.0
+    gradient_clip: float = 1.0
     ema_decay: float = 0.998
+
+    def __post_init__(self) -> None:
+        if self.train not in WHAT:
+            raise ValueError(f"train is {self.train!r}; {nearest(self.train, list(WHAT), 'choose one of')}")
+        if self.train != "unrolled" and self.regime != "supervised":
+            raise ValueError(
+                f"the regime {self.regime!r} trains a whole network, but train is {self.train!r}; leave one out"
+            )
+        _check("steps", self.steps, self.steps >= 0, "at least 0")
+        _check("minutes", self.minutes, self.minutes >= 0, "at least 0")
+        if not self.steps and not self.minutes:
+            raise ValueError("steps and minutes are both 0: give the stage an end, as steps = 1000 or minutes = 30")
+        _check("voxels", self.voxels, self.voxels >= 1, "at least 1")
+        _check("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+        _check("critic_learning_rate", self.critic_learning_rate, self.critic_learning_rate >= 0, "at least 0")
+        _check("gradient_clip", self.gradient_clip, self.gradient_clip >= 0, "at least 0")
+        _check("ema_decay", self.ema_decay, 0 <= self.ema_decay < 1, "at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Held-out simulated brains that the finished network is measured on, for its card.
+
+    Attributes:
+        brains: number of them at each field; 0 for no measurement.
+        field_strengths: T.
+        matrix: of the reconstruction.
+        accelerations: undersampling factors.
+        snr: voxel SNRs.
+        coils: (fewest, most) receive coils of each setting.
+    """
+
+    brains: int = 0
+    field_strengths: tuple[float, ...] = (0.055, 0.3)
+    matrix: int = 128
+    accelerations: tuple[float, ...] = (1.0, 3.0)
+    snr: tuple[float, ...] = (5.0, 15.0)
+    coils: tuple[tuple[int, int], ...] = ((1, 1), (4, 8))
+
+    def __post_init__(self) -> None:
+        _check("brains", self.brains, self.brains >= 0, "at least 0")
+        _check("matrix", self.matrix, self.matrix >= 16, "at least 16")
 
 
 @dataclass(frozen=True)
@@ -44,12 +102,15 @@ class TrainingConfig:
         output: checkpoint to write (.safetensors).
         run_folder: logs and resume points.
         network: architecture.
-        images: what is scanned.
+        data: what kind of data; the key ``kind`` names one of ``pirecon.training.data.KINDS``.
+        images: what is scanned in a simulation.
         scans: how it is scanned.
         stages: legs in order.
+        validation: what the finished network is measured on.
         seed: of everything random.
-        precision: "32-true" or "bf16-mixed" (Lightning's names).
-        workers: data-loading processes.
+        precision: "32-true", "bf16-mixed" (CPU and CUDA) or "16-mixed" (CUDA): Lightning's names.
+        workers: data-loading processes; 0 loads between the steps.
+        resume_minutes: time between resume points.
         warm_start: checkpoint to start from, or empty.
         notes: goes to the model card.
     """
@@ -57,14 +118,29 @@ class TrainingConfig:
     output: str
     run_folder: str = "runs/train"
     network: Architecture = field(default_factory=Architecture)
+    data: TrainingData = field(default_factory=Simulation)
     images: ImageShares = field(default_factory=ImageShares)
     scans: ScanRange = field(default_factory=ScanRange)
-    stages: tuple[Stage, ...] = (Stage(),)
+    stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(steps=1000),))
+    validation: Validation = field(default_factory=Validation)
     seed: int = 1
     precision: str = "32-true"
     workers: int = 1
+    resume_minutes: float = 2.0
     warm_start: str = ""
     notes: str = ""
+
+    def __post_init__(self) -> None:
+        _check("seed", self.seed, self.seed >= 0, "at least 0")
+        _check("workers", self.workers, self.workers >= 0, "at least 0")
+        _check("resume_minutes", self.resume_minutes, self.resume_minutes >= 0, "at least 0")
+        if self.precision not in PRECISIONS:
+            hint = nearest(self.precision, list(PRECISIONS), "choose one of")
+            raise ValueError(f"precision is {self.precision!r}; {hint}")
+        if not self.output.endswith(".safetensors"):
+            raise ValueError(f"output is {self.output!r}; a checkpoint's name ends in .safetensors")
+        if not self.stages:
+            raise ValueError("there are no stages: give at least one [[stages]]")
 
 
 def read_config(path: str | Path) -> TrainingConfig:
@@ -72,57 +148,30 @@ def read_config(path: str | Path) -> TrainingConfig:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not TOML, an unknown key (the nearest known one is named) or a missing one.
+        ValueError: not TOML, an unknown key or name (the nearest known one is named), a missing key, a value of the
+            wrong type or out of its range; the message names file and key.
     """
     path = Path(path)
-    config: TrainingConfig = build(TrainingConfig, read_toml(path), f"{path}: ")
+    table = read_toml(path)
+    data = _read_data(table.pop("data", {}), path)
+    config: TrainingConfig = build(TrainingConfig, table, f"{path}: ")
     volumes = tuple(str(path.parent / volume) for volume in config.images.volumes)
-    return replace(config, images=replace(config.images, volumes=volumes))
+    return replace(config, data=data, images=replace(config.images, volumes=volumes))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: not TOML.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no config file {path}")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from error
+def _read_data(table: Any, path: Path) -> TrainingData:
+    where = f"{path}: data: "
+    if not isinstance(table, dict):
+        raise ValueError(f"{where}expected a table, found {table!r}")
+    keys = {key: value for key, value in table.items() if key != "kind"}
+    name = table.get("kind", "simulation")
+    if name not in KINDS:
+        raise ValueError(f"{where}kind is {name!r}; {nearest(str(name), list(KINDS), 'known kinds')}")
+    data: TrainingData = build(KINDS[name], keys, where)
+    found = {f.name: paths_below(path.parent, getattr(data, f.name)) for f in fields(KINDS[name])}  # type: ignore[arg-type]
+    return KINDS[name](**found)
 
 
-def build(kind: type, values: dict[str, Any], where: str) -> Any:
-    """A dataclass from a TOML table; its fields may be dataclasses and tuples of them.
-
-    Args:
-        kind: the dataclass.
-        values: the table.
-        where: begins the error messages.
-
-    Raises:
-        ValueError: an unknown key (the nearest known one is named) or a missing one.
-    """
-    hints, known = get_type_hints(kind), [f.name for f in fields(kind)]
-    for key in values:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-            raise ValueError(f"{where}unknown key {key!r} for {kind.__name__}; {hint}")
-    arguments = {key: _convert(hints[key], value, f"{where}{key}: ") for key, value in values.items()}
-    try:
-        return kind(**arguments)
-    except TypeError as error:
-        raise ValueError(f"{where}{error}") from error
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type):
-        return build(hint, value, where)
-    if isinstance(value, list):
-        inner = getattr(hint, "__args__", (None,))[0]
-        return tuple(_convert(inner, item, where) for item in value)
-    return value
+def _check(name: str, value: float, fits: bool, expected: str) -> None:
+    if not fits:
+        raise ValueError(f"{name} is {value}; expected {expected}")

@@ -1,158 +1,174 @@
-"""Train an unrolled network on simulated scans, with Lightning."""
+"""Train an unrolled network, stage by stage, with Lightning."""
 
 from __future__ import annotations
 
-import math
-import shlex
-import sys
-from datetime import timedelta
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
 
 import lightning.pytorch as pl
-import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from rich.console import Console
+from safetensors.torch import save_file
 from torch.utils.data import DataLoader
 
-from pirecon.encoding import CartesianSense
+from pirecon.training.averaging import AveragedWeights
+from pirecon.training.card import measured, model_card
 from pirecon.training.config import Stage, TrainingConfig
-from pirecon.training.losses import log_squared_error
-from pirecon.training.regimes import build_regime
-from pirecon.training.scans.sources import load_sources
-from pirecon.training.scans.stream import ScanStream, Source
-from pirecon.unrolled.checkpoint import ModelCard, build_network, load_checkpoint, save_checkpoint
-from pirecon.unrolled.network import UnrolledNetwork
-
-WARM_UP = 100  # steps
-
-
-class Training(pl.LightningModule):
-    """One stage of training: loss, optimiser and learning-rate course."""
-
-    def __init__(self, network: UnrolledNetwork, stage: Stage) -> None:
-        super().__init__()
-        self.network, self.stage = network, stage
-        self.regime = build_regime(stage.regime, stage.options)
-
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        if self.stage.train == "prior":
-            E = CartesianSense(batch["maps"], batch["weights"])
-            x, noise_level = self.network.start(E.adjoint(batch["kspace"]), E)
-            loss = log_squared_error(self.network.priors[0](x, noise_level), batch["truth"])
-        else:
-            loss = self.regime(self.network, batch).network
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is {loss.item()} in batch {index}; "
-                f"the last resume point is kept in {self.trainer.default_root_dir}"
-            )
-        self.log("loss", loss, prog_bar=True)
-        return loss
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        rate = self.stage.learning_rate
-        scalars = [self.network.log_weight, self.network.log_noise_scale]
-        groups = [
-            {"params": list(self.network.priors.parameters()), "lr": rate},
-            # Logarithms of λ and of the noise scale have far to go in steps of the learning rate, and never decay.
-            {"params": scalars, "lr": 20 * rate, "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, weight_decay=1e-4, betas=(0.9, 0.99))
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._course)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _course(self, step: int) -> float:
-        progress = min(1.0, step / self.stage.steps)
-        return min(1.0, (step + 1) / WARM_UP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+from pirecon.training.data import build_stream
+from pirecon.training.lightning_module import Training
+from pirecon.training.loss_log import LossLog
+from pirecon.training.processes import (
+    UnwrappedProcesses,
+    process_count,
+    process_group,
+    processes_here,
+    rank,
+    wait_for_all,
+)
+from pirecon.training.regimes import Regime, build_regime
+from pirecon.training.resume import ResumePoints, open_run_folder, read_resume_point
+from pirecon.training.single_prior import Denoiser, OnStartImage
+from pirecon.training.tables import differences
+from pirecon.unrolled import UnrolledNetwork, build_network, load_checkpoint, save_checkpoint
 
 
-def fit(config: TrainingConfig, *, progress: bool = True) -> Path:
+def fit(config: TrainingConfig, *, progress: bool = True, fresh: bool = False, changed: bool = False) -> Path:
     """Train by ``config`` and write its checkpoint.
 
-    An interrupted run goes on from its last resume point (written every two minutes) when called again.
+    An interrupted run goes on from its last resume point when called again.
 
     Args:
         config: what to train on what.
-        progress: show bars.
+        progress: print the course of the loss.
+        fresh: delete what an earlier run left in the run folder.
+        changed: go on with an earlier run though its config was another; finished stages stay as they are.
 
     Returns:
         Path of the checkpoint.
+
+    Raises:
+        ValueError: a name or an option that does not exist, a run folder of another config, a damaged resume point.
+        FloatingPointError: a loss or gradient that is not finite.
+        OSError: a resume point cannot be written, as on a full disk.
     """
-    pl.seed_everything(config.seed, workers=True)
-    sources = load_sources(config.images)
-    network = load_checkpoint(config.warm_start)[0] if config.warm_start else build_network(config.network)
-    network.train()
-    for number in range(len(config.stages)):
-        network = _run_stage(network, number, sources=sources, config=config, progress=progress)
-    output = Path(config.output)
-    save_checkpoint(output, network, model_card(config))
+    with process_group():
+        pl.seed_everything(config.seed, workers=True, verbose=False)
+        network = first_network(config).train()
+        regimes = [build_stage(stage) for stage in config.stages]
+        folder = open_run_folder(config, fresh=fresh, changed=changed)
+        if rank() == 0:
+            build_stream(config, 0)  # renders what is not there yet, before the other processes look for it
+        wait_for_all()
+        console = Console(stderr=True, quiet=not progress)
+        for number, regime in enumerate(regimes):
+            network = _run_stage(network, regime, number, config=config, console=console)
+        output = Path(config.output)
+        if rank() == 0:
+            card = model_card(config, folder / "loss.csv")
+            save_checkpoint(output, network, card)
+            if config.validation.brains:
+                save_checkpoint(output, network, measured(card, output, config))
+        wait_for_all()
     return output
 
 
+def first_network(config: TrainingConfig) -> UnrolledNetwork:
+    """The network before the first step: as it is built, with the weights of ``warm_start`` where there is one.
+
+    Another scheme or another number of iterations than that of the checkpoint is allowed; its λ and noise scales are
+    taken where they fit.
+
+    Raises:
+        FileNotFoundError: no such checkpoint.
+        ValueError: its priors are not those of the config.
+    """
+    network = build_network(config.network)
+    if not config.warm_start:
+        return network
+    source, card = load_checkpoint(config.warm_start)
+    weights, wanted = source.state_dict(), network.state_dict()
+    fits = {name: w for name, w in weights.items() if name in wanted and w.shape == wanted[name].shape}
+    missing = [name for name in wanted if name.startswith("priors.") and name not in fits]
+    if missing:
+        found = "; ".join(differences(asdict(card.architecture), asdict(config.network)))
+        raise ValueError(
+            f"the priors of warm_start = {config.warm_start!r} are not those of [network] (checkpoint → config: "
+            f"{found}); write the checkpoint's values into [network], or leave warm_start out"
+        )
+    network.load_state_dict(wanted | fits)
+    return network
+
+
+def build_stage(stage: Stage) -> Regime:
+    """What a stage lowers.
+
+    Raises:
+        ValueError: unknown regime, loss or option.
+    """
+    options = {**stage.options, **({"loss": stage.loss} if stage.loss else {})}
+    if stage.train == "unrolled":
+        return build_regime(stage.regime, options)
+    try:
+        return OnStartImage(**options) if stage.train == "prior" else Denoiser(**options)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ValueError(
+            f"a stage with train = {stage.train!r} does not take these options: {options} ({error})"
+        ) from error
+
+
 def _run_stage(
-    network: UnrolledNetwork, number: int, *, sources: list[Source], config: TrainingConfig, progress: bool
+    network: UnrolledNetwork, regime: Regime, number: int, *, config: TrainingConfig, console: Console
 ) -> UnrolledNetwork:
-    stage = config.stages[number]
-    folder = Path(config.run_folder) / f"stage{number}"
+    stage, folder = config.stages[number], Path(config.run_folder) / f"stage{number}"
     finished, resume = folder / "weights.safetensors", folder / "last.ckpt"
     if finished.exists():
         return load_checkpoint(finished)[0].train()
-    trainer = _trainer(folder, stage, config, progress=progress)
-    start = torch.load(resume, weights_only=False)["global_step"] if resume.exists() else 0
-    seed = config.seed + 1000 * number + 100 * trainer.global_rank  # another stream for every stage and process
-    stream = ScanStream(sources, config.scans, voxels=stage.voxels, seed=seed, start=start)
-    prefetch = 4 if config.workers else None
-    loader = DataLoader(stream, batch_size=None, num_workers=config.workers, prefetch_factor=prefetch)
-    trainer.fit(Training(network, stage), loader, ckpt_path=resume if start else None, weights_only=False)
-    if trainer.global_step < stage.steps:
+    start = read_resume_point(resume)["global_step"] if resume.exists() else 0
+    training = Training(network, regime, stage, seed=config.seed, number=number)
+    trainer = _trainer(
+        folder,
+        stage,
+        config,
+        callbacks=[
+            AveragedWeights(training, stage.ema_decay),
+            LossLog(training, Path(config.run_folder) / "loss.csv", console),
+            ResumePoints(training, resume, config.resume_minutes),
+        ],
+    )
+    stream = build_stream(config, number, process=rank(), start=start)
+    loader = DataLoader(
+        stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
+    )
+    trainer.fit(training, loader, ckpt_path=resume if start else None, weights_only=True)
+    if training.progress < 1:
         raise KeyboardInterrupt(
             f"stopped in stage {number} at step {trainer.global_step}; run the command again to go on"
         )
     if trainer.is_global_zero:
-        save_checkpoint(finished, network, model_card(config))
+        save_checkpoint(finished, network, model_card(config, Path(config.run_folder) / "loss.csv"))
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in regime.state_dict().items()}
+        if state:
+            save_file(state, folder / "regime.safetensors")
+    wait_for_all()
     return network
 
 
-def _trainer(folder: Path, stage: Stage, config: TrainingConfig, *, progress: bool) -> pl.Trainer:
-    resume_points = ModelCheckpoint(
-        folder, save_last=True, save_top_k=0, train_time_interval=timedelta(minutes=2), enable_version_counter=False
-    )
+def _trainer(folder: Path, stage: Stage, config: TrainingConfig, *, callbacks: list[pl.Callback]) -> pl.Trainer:
+    several = process_count() > 1
     return pl.Trainer(
         default_root_dir=folder,
         accelerator="auto",
-        max_steps=stage.steps,
+        devices=processes_here(),
+        num_nodes=process_count() // processes_here(),
+        strategy=UnwrappedProcesses() if several else "auto",
+        max_steps=stage.steps or -1,
         max_epochs=-1,
         precision=config.precision,  # type: ignore[arg-type]
-        gradient_clip_val=1.0,
         logger=TensorBoardLogger(folder, name="", version=""),
         log_every_n_steps=20,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         enable_model_summary=False,
+        enable_checkpointing=False,
         use_distributed_sampler=False,
-        callbacks=[
-            EMAWeightAveraging(decay=stage.ema_decay),
-            resume_points,
-            *([TQDMProgressBar(refresh_rate=20)] if progress else []),
-        ],
-    )
-
-
-def model_card(config: TrainingConfig) -> ModelCard:
-    """Card of the network that ``config`` trains, before it is measured."""
-    scans = config.scans
-    return ModelCard(
-        architecture=config.network,
-        version=version("pirecon"),
-        command=shlex.join(["pirecon", *sys.argv[1:]]),
-        training_range={
-            "snr": scans.snr,
-            "acceleration": scans.acceleration,
-            "super_resolution": scans.super_resolution,
-            "coils": (min(scans.coils), max(scans.coils)),
-            "field_strength": config.images.field_strength,
-        },
-        notes=config.notes,
+        callbacks=callbacks,
     )
