@@ -1,0 +1,27 @@
+"""The networks of this experiment: every family at about 100,000 parameters, in both uses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.networks import train
+from pirecon.training.config import read_config
+
+HERE = Path(__file__).parent
+SEEDS = (1, 2)
+USES = {"post-processing": "image-to-image", "unrolled": "modl"}
+PRIORS: dict[str, dict[str, object]] = {}
+
+
+def train_prior(prior: str, use: str, seed: int) -> str:
+    """Train one network, unless that was done; returns its checkpoint's path.
+
+    Args:
+        prior: key of ``PRIORS``.
+        use: key of ``USES``.
+        seed: of the training.
+    """
+    config = read_config(HERE / "config.toml")
+    network = replace(config.network, prior=prior, prior_options=PRIORS[prior], scheme=USES[use])
+    return train(replace(config, network=network, seed=seed), "prior_swap", f"{prior}-{use}-{seed}")
