@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pirecon.encoding import CartesianSense
-from pirecon.training.losses import log_squared_error
+from pirecon.training.losses import build_loss
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
 from pirecon.unrolled.network import UnrolledNetwork
 
 
 class Supervised(Regime):
-    """Distance of the network's image to the truth."""
+    """Distance of the network's image to the truth.
+
+    Args:
+        loss: weights by name in ``pirecon.training.losses.LOSSES``; the log squared error where not given.
+
+    Raises:
+        ValueError: as :func:`pirecon.training.losses.build_loss`.
+    """
+
+    def __init__(self, loss: Mapping[str, float] | None = None) -> None:
+        super().__init__()
+        self.loss = build_loss({"log_squared_error": 1.0} if loss is None else loss)
 
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
         """See :class:`Regime`."""
-        image = network(batch["kspace"], CartesianSense(batch["maps"], batch["weights"]))
-        loss = log_squared_error(image, batch["truth"])
-        return RegimeLoss(loss, parts={"log squared error": loss.detach()})
+        if "truth" not in batch:
+            raise ValueError(
+                f"the regime 'supervised' needs 'truth' in every batch, found {', '.join(sorted(batch))}; "
+                "train on simulated scans, or choose a self-supervised regime"
+            )
+        E = CartesianSense(batch["maps"], batch["weights"])
+        total, parts = self.loss(network(batch["kspace"], E), batch["truth"], batch["kspace"], E)
+        return RegimeLoss(total, parts=parts)
