@@ -51,8 +51,8 @@ class UnrolledNetwork(nn.Module):
             )
         if map_refinement is not None and not self.scheme.learns_weight:
             raise ValueError(
-                f"{type(self.scheme).__name__} does not learn from k-space, which alone could teach refined maps; leave "
-                "refine_maps out, or choose another scheme"
+                f"{type(self.scheme).__name__} does not learn from k-space, which alone could teach refined maps; "
+                "leave refine_maps out, or choose another scheme"
             )
         self.priors = nn.ModuleList(prior if isinstance(prior, list) else [prior])
         self.map_refinement = map_refinement
@@ -76,6 +76,9 @@ class UnrolledNetwork(nn.Module):
             E = self.map_refinement(E)
         adjoint = E.adjoint(kspace)
         start, noise_level = self.start(adjoint, E)
+        prepare_guide = getattr(self.priors[0], "prepare_guide", None)
+        if guide is not None and prepare_guide is not None:  # once: a guided image would confirm its own guide
+            guide = prepare_guide(start, guide)
         improve = partial(self._improve, noise_level, guide)
         weights = kspace.new_ones(1).real if self.log_weight is None else self.log_weight.exp()
         image: Tensor = self.scheme(Problem(kspace, adjoint, E, start, weights, self.n_iterations, improve))

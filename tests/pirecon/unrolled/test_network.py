@@ -112,6 +112,25 @@ def test_the_guide_reaches_priors_that_take_one() -> None:
     assert not torch.allclose(x, network(y, E))
 
 
+@pytest.mark.parametrize("scheme", ["modl", "proximal-gradient", "deep-equilibrium"])
+def test_recomputed_features_give_the_same_gradients(scheme: str) -> None:
+    E = encoding(2, (1, 12, 16))
+    y = E(10 * torch.randn(1, 1, 12, 16, dtype=torch.complex64))
+    found = []
+    for recompute in (False, True):
+        network = small_network(scheme=build_scheme(scheme, {}), recompute=recompute)
+        network(y, E).abs().square().sum().backward()
+        found.append([p.grad for p in network.parameters()])
+    torch.testing.assert_close(*found)
+
+
+def test_the_noise_level_does_not_depend_on_the_samples() -> None:
+    E = encoding(3, (1, 16, 20))
+    network = small_network()
+    levels = [network.start(E.H(scale * E(torch.randn(1, 1, 16, 20, dtype=torch.complex64))), E)[1] for scale in (1, 9)]
+    torch.testing.assert_close(*levels)
+
+
 def test_state_holds_learned_weights_only() -> None:
     assert set(small_network().state_dict()) == {name for name, _ in small_network().named_parameters()}
 

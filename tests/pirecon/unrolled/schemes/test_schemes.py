@@ -107,7 +107,8 @@ def test_any_coil_count_order_and_trajectory(scheme: str) -> None:
 def test_every_parameter_is_trained(scheme: str, shared: bool) -> None:
     torch.manual_seed(1)
     options: dict[str, object] = {"relative_error": 0.1} if hasattr(SCHEMES[scheme](), "step") else {}
-    small, refine_maps = {"widths": [4, 8], "blocks": [1, 1]}, SCHEMES[scheme].learns_weight
+    small: dict[str, object] = {"widths": [4, 8], "blocks": [1, 1]}
+    refine_maps = SCHEMES[scheme].learns_weight
     network = build_network(Architecture("unet", small, scheme, options, 2, shared, refine_maps))
     for module in [*network.priors, *([network.map_refinement.network] if network.map_refinement else [])]:
         nn.init.normal_(module.tail.weight, std=0.05)
@@ -115,7 +116,7 @@ def test_every_parameter_is_trained(scheme: str, shared: bool) -> None:
     network(E(10 * random_complex(*GRID, seed=1).to(torch.complex64)), E).abs().square().sum().backward()
     silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
-    assert all(p.grad.isfinite().all() for p in network.parameters())
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
     chosen = {id(p) for p in network.scalars()}
     assert chosen == {id(p) for name, p in network.named_parameters() if "log_" in name}
 
