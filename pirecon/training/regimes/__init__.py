@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from pirecon.training.regimes.adversarial import Adversarial
+from pirecon.training.regimes.ensure import ENSURE
+from pirecon.training.regimes.equivariant import Equivariant
+from pirecon.training.regimes.noise2noise import Noise2Noise
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
+from pirecon.training.regimes.ssdu import SSDU, MultiMaskSSDU
+from pirecon.training.regimes.sure import SURE
 from pirecon.training.regimes.supervised import Supervised
 
-REGIMES: dict[str, type[Regime]] = {"supervised": Supervised}
+REGIMES: dict[str, type[Regime]] = {
+    "supervised": Supervised,
+    "adversarial": Adversarial,
+    "noise2noise": Noise2Noise,
+    "ssdu": SSDU,
+    "multi_mask_ssdu": MultiMaskSSDU,
+    "sure": SURE,
+    "ensure": ENSURE,
+    "equivariant": Equivariant,
+}
 
 
 def build_regime(name: str, options: dict[str, object]) -> Regime:

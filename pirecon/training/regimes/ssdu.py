@@ -1,0 +1,117 @@
+"""Learn from undersampled scans: some of the measured samples judge what the network makes of the others."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pirecon.encoding import CartesianSense
+from pirecon.scan_specific import chi_square, split_samples
+from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
+from pirecon.training.regimes.risk import stein_risk
+from pirecon.unrolled.network import UnrolledNetwork
+
+STEP = 0.1  # of SURE's divergence, in standard deviations of the noise
+
+
+class SSDU(Regime):
+    """Self-supervision by data undersampling: Σ_k L(y_Λk, E_Λk x_k) / K, x_k = x(y_Θk, E_Θk), Ω = Θ_k ∪ Λ_k disjoint.
+
+    L is χ² = Σ|·|² / 2n, whose expectation is 1 + ‖E_Λ(x_k − truth)‖² / 2n because noise on Λ is independent of x_k; or
+    the papers' normalised ‖u − v‖₂/‖u‖₂ + ‖u − v‖₁/‖u‖₁, which weighs scans of all SNRs alike.
+
+    L says nothing of x_k on Θ, which the papers fix to the measured samples. Of noisy samples the network may not keep
+    more than it should, so here their error counts as well, by Stein's unbiased estimate, since the noise is known:
+    |Λ|/|Ω| · χ²(Λ) + |Θ|/|Ω| · SURE(Θ), which is the error on Ω up to a constant. Without it a network with soft data
+    consistency is free to change Θ, and did: the error of small networks doubled.
+
+    Args:
+        share: |Λ| / |Ω|.
+        gaussian: Λ by Gaussian instead of uniform selection, see :func:`~pirecon.scan_specific.split.split_samples`.
+        centre: samples along each axis in the middle of k-space that the network always sees.
+        masks: K; several are multi-mask SSDU.
+        normalised: the papers' L in place of χ².
+        given: whether the error of the samples given to the network counts, by SURE; False is the papers' loss.
+
+    Source: Yaman B. et al., Magn Reson Med 84:3172 (2020), equations 7 and 8; K masks: Yaman B. et al., NMR Biomed
+    35:e4798 (2022). What Λ alone cannot teach where there is noise: Millard C. and Chiew M., IEEE Trans Comput Imaging
+    9:707 (2023).
+    """
+
+    def __init__(
+        self,
+        share: float = 0.4,
+        *,
+        gaussian: bool = False,
+        centre: int = 4,
+        masks: int = 1,
+        normalised: bool = False,
+        given: bool = True,
+    ) -> None:
+        super().__init__()
+        if not 0 < share < 1:
+            raise ValueError(f"the share of held-out samples is {share}, but it must lie above 0 and below 1")
+        if masks < 1:
+            raise ValueError(f"SSDU needs at least one mask, not {masks}")
+        self.share, self.gaussian, self.centre, self.masks = share, gaussian, centre, masks
+        self.normalised, self.given = normalised, given
+
+    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+        """See :class:`Regime`."""
+        E = CartesianSense(batch["maps"], batch["weights"])
+        terms = [self._one_split(network, batch, E) for _ in range(self.masks)]
+        loss, held_out, given = (torch.stack(values).mean() for values in zip(*terms, strict=True))
+        parts = {"chi square of held-out samples": held_out.detach()}
+        return RegimeLoss(loss, parts=parts | ({"estimated error per noise": given.detach()} if self.given else {}))
+
+    def _one_split(self, network: UnrolledNetwork, batch: Batch, E: CartesianSense) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, χ² on Λ and SURE on Θ of one draw."""
+        kspace, measured = batch["kspace"], batch["weights"] != 0
+        held_out = split_samples(measured, self.share, gaussian=self.gaussian, centre=self.centre)
+        rest = measured & ~held_out
+        seen, E_seen = kspace * rest, CartesianSense(batch["maps"], batch["weights"] * rest)
+        predicted = E(network(seen, E_seen))
+        chi = chi_square(predicted - kspace, held_out).mean()
+        loss = normalised_l1_l2(kspace * held_out, predicted * held_out).mean() if self.normalised else chi
+        if not self.given:
+            return loss, chi, torch.zeros_like(chi)
+        risk = stein_risk(
+            lambda y: E(network(y, E_seen)), seen, prediction=predicted, density=rest.to(kspace.real.dtype), step=STEP
+        ).mean()
+        return self.share * loss + (1 - self.share) * risk, chi, risk
+
+
+class MultiMaskSSDU(SSDU):
+    """:class:`SSDU` with several masks a scan in each step: less variance of the gradient for more work."""
+
+    def __init__(
+        self,
+        share: float = 0.4,
+        *,
+        gaussian: bool = False,
+        centre: int = 4,
+        masks: int = 4,
+        normalised: bool = False,
+        given: bool = True,
+    ) -> None:
+        super().__init__(share, gaussian=gaussian, centre=centre, masks=masks, normalised=normalised, given=given)
+
+
+def normalised_l1_l2(u: Tensor, v: Tensor) -> Tensor:
+    """‖u − v‖₂ / ‖u‖₂ + ‖u − v‖₁ / ‖u‖₁ of each scan.
+
+    Args:
+        u: measured, complex ``(batch, coil, kz, ky, kx)``.
+        v: predicted, same shape.
+
+    Returns:
+        Real ``(batch,)``.
+
+    Source: Yaman B. et al., Magn Reson Med 84:3172 (2020), equation 8.
+    """
+    u, v = u.flatten(1), v.flatten(1)
+    tiny = torch.finfo(u.real.dtype).tiny
+    return sum(
+        torch.linalg.vector_norm(u - v, order, dim=1) / torch.linalg.vector_norm(u, order, dim=1).clamp_min(tiny)
+        for order in (2, 1)
+    )

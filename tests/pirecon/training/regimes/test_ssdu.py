@@ -1,0 +1,57 @@
+"""SSDU: the loss looks at held-out samples only, and teaches without truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.encoding import CartesianSense
+from pirecon.training.regimes.ssdu import SSDU, normalised_l1_l2
+from pirecon.training.scans.stream import ScanStream
+
+
+class Watching(nn.Module):
+    """Remembers what it was given and answers with the truth."""
+
+    def __init__(self, truth: Tensor) -> None:
+        super().__init__()
+        self.truth = truth
+        self.given: list[tuple[Tensor, CartesianSense]] = []
+
+    def forward(self, kspace: Tensor, E: LinearOperator) -> Tensor:
+        assert isinstance(E, CartesianSense)
+        self.given.append((kspace, E))
+        return self.truth
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_the_network_sees_the_rest_and_nothing_held_out(stream: Callable[..., ScanStream], gaussian: bool) -> None:
+    batch = stream(coils=(2,)).batch(2)
+    watching = Watching(batch["truth"])
+    loss = SSDU(0.4, gaussian=gaussian, masks=3)(watching, batch).network
+    measured = batch["weights"] != 0
+    assert len(watching.given) == 3
+    for kspace, E in watching.given:
+        seen = E.weights != 0
+        assert torch.equal(seen, seen & measured)
+        assert torch.equal(kspace, batch["kspace"] * seen)
+        share = 1 - seen.sum((1, 2, 3, 4)) / measured.sum((1, 2, 3, 4))
+        torch.testing.assert_close(share, torch.full_like(share, 0.4), rtol=0, atol=2e-3)
+    assert not torch.equal(watching.given[0][1].weights, watching.given[1][1].weights)
+    assert float(loss) == pytest.approx(1.0, abs=0.05)  # of the truth, noise remains
+
+
+def test_normalised_loss_of_a_scaled_copy() -> None:
+    u = torch.randn(3, 2, 1, 4, 5, dtype=torch.complex128, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(normalised_l1_l2(u, 0.7 * u), torch.full((3,), 0.6, dtype=torch.float64))
+
+
+def test_bad_options_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"share of held-out samples is 1.2"):
+        SSDU(1.2)
+    with pytest.raises(ValueError, match=r"at least one mask"):
+        SSDU(masks=0)
