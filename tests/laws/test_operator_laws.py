@@ -45,6 +45,7 @@ from pirecon.encoding import (
     stack_of_stars,
 )
 from pirecon.rawdata.geometry import Geometry
+from pirecon.scan_specific import Masked
 
 GRIDS = [(1, 7, 6), (5, 4, 9), (1, 11, 18)]  # (z, y, x)
 N_COILS = 3
@@ -161,6 +162,7 @@ TABLE: dict[type[LinearOperator], list[Callable[[tuple[int, ...]], LinearOperato
         lambda grid: non_cartesian(grid, 2),
     ],
     Nufft: [lambda grid: Nufft(path(grid), grid)],
+    Masked: [lambda grid: Masked(cartesian_sense(grid, grid), random_weights(1, *grid, seed=5) > 0)],
     MotionSense: [
         lambda grid: motion_sense(grid, grid),
         lambda grid: motion_sense(finer(grid), grid, 2, shaded=True),
