@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from experiments.speed.measure import Task, Timing, measure
 from experiments.speed.nufft import nufft_2d, nufft_3d
 from experiments.speed.raw_file import raw_file
 from experiments.speed.report import machine, print_table, write_result
+from experiments.speed.unrolled_network import CASES, unrolled_modl, unrolled_varnet
 from experiments.speed.volume import cg_sense_3d, coil_maps_3d
 from experiments.speed.wavelet import wavelet
 from experiments.speed.whole_slice import whole_slice
@@ -37,6 +39,7 @@ TASKS = [
     "nufft-3d",
     "bloch-isochromats",
     "bloch-gre",
+    *("varnet-forward", "varnet-train", "modl-forward", "modl-train"),
     "import",
 ]
 
@@ -69,6 +72,8 @@ def main() -> None:
         "nufft-3d": nufft_3d,
         "bloch-isochromats": lambda: bloch_isochromats(folder),
         "bloch-gre": bloch_gre,
+        **{f"varnet-{case}": partial(unrolled_varnet, folder, case) for case in CASES},
+        **{f"modl-{case}": partial(unrolled_modl, folder, case) for case in CASES},
         "import": import_time,
     }
     chosen = arguments.tasks or TASKS

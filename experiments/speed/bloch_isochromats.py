@@ -14,7 +14,8 @@ import torch
 from bloch.magnetisation import magnetisation_at_samples, point_spins, timeline
 from bloch.sequence import Block, Readout, Sequence, hard_pulse
 from experiments.speed.measure import Contender, Task
-from experiments.speed.peer import MISSING, Peer, python
+from experiments.speed.peer import Peer, python
+from experiments.speed.peer import missing as absent
 
 SIDE, N = 316, 200
 FLIP, TR, TE, OFF_RESONANCE = 30.0, 5e-3, 2.5e-3, 10.0  # degrees, s, s, Hz
@@ -45,7 +46,7 @@ def bloch_isochromats(folder: Path) -> Task:
     contenders, missing = [Contender(OURS, ours, turns=10)], []
     peer = _blochsim(folder)
     if peer is None:
-        missing.append(MISSING)
+        missing.append(absent("sims", "blochsim"))
     else:
         contenders.append(Contender(BLOCHSIM, lambda: peer.run() or peer))
     mrzero = _mrzero(T1, T2)
@@ -69,12 +70,12 @@ def _times() -> list[np.ndarray]:
 
 
 def _blochsim(folder: Path) -> Peer | None:
-    interpreter = python()
+    interpreter = python("sims")
     if interpreter is None:
         return None
     task = {**RANGES, "flip_degrees": FLIP, "TR": TR, "TE": TE, "n": N, "off_resonance": OFF_RESONANCE}
     os.environ["BENCH_TASK"], os.environ["BENCH_THREADS"] = json.dumps(task), str(torch.get_num_threads())
-    return Peer(interpreter, Path(__file__).with_name("blochsim_peer.py"), folder / "blochsim.npy")
+    return Peer(interpreter, Path(__file__).with_name("blochsim_peer.py"), out=folder / "blochsim.npy")
 
 
 def _mrzero(T1: np.ndarray, T2: np.ndarray) -> Callable[[], np.ndarray] | None:

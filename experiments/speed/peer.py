@@ -1,6 +1,7 @@
 """Contenders that need an environment of their own: a process that stays warm and runs when it is told to.
 
-``PEERS_DIR`` names the folder of the environments; ``$PEERS_DIR/sims/bin/python`` must import blochsim.
+``PEERS_DIR`` names the folder of the environments: ``$PEERS_DIR/sims/bin/python`` must import blochsim,
+``$PEERS_DIR/dl/bin/python`` fastmri and deepinv.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-MISSING = (
-    "The environment variable PEERS_DIR names no folder with sims/bin/python (and blochsim in it), so blochsim's row "
-    "is left out."
-)
 
-
-def python() -> Path | None:
-    """The interpreter of the simulators' environment."""
+def python(environment: str) -> Path | None:
+    """The interpreter of an environment of the peers: "sims" or "dl"; None where it is not there."""
     folder = os.environ.get("PEERS_DIR")
-    path = None if folder is None else Path(folder) / "sims" / "bin" / "python"
+    path = None if folder is None else Path(folder) / environment / "bin" / "python"
     return path if path is not None and path.exists() else None
+
+
+def missing(environment: str, packages: str) -> str:
+    """Why some rows are left out."""
+    return (
+        f"The environment variable PEERS_DIR names no folder with {environment}/bin/python (and {packages} in it), so "
+        f"{packages} did not take part."
+    )
 
 
 class Peer:
@@ -31,11 +35,10 @@ class Peer:
         out: where its last result lies.
     """
 
-    def __init__(self, interpreter: Path, script: Path, out: Path) -> None:
+    def __init__(self, interpreter: Path, script: Path, *arguments: str, out: Path) -> None:
         self.out = out
-        self.process = subprocess.Popen(
-            [str(interpreter), str(script), str(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command = [str(interpreter), str(script), *arguments, str(out)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._wait("ready")
 
     def run(self) -> None:

@@ -40,7 +40,6 @@ def _priority() -> str:
     return "real time" if real_time else "as other programs"
 
 
-
 def row(timing: Timing) -> tuple[str, ...]:
     """One contender, in the order of ``HEADINGS``."""
     return (
