@@ -21,7 +21,8 @@ CLASSICAL: dict[str, Method] = {
     "wavelet": l1_wavelet,
     "tv": total_variation,
 }
-METHODS = (*CLASSICAL, "unrolled")
+LEARNED = ("unrolled", "plug-and-play")
+METHODS = (*CLASSICAL, *LEARNED)
 
 
 def choose_method(
@@ -35,23 +36,32 @@ def choose_method(
 
     Args:
         name: one of ``METHODS``.
-        checkpoint: of the unrolled network.
-        device: of the unrolled network.
+        checkpoint: of the unrolled network, or of the denoiser that "plug-and-play" plugs in (a network that was
+            trained for the scheme "plug-and-play").
+        device: of the network.
         field_strength: of the data, T, to compare with the training range.
 
     Raises:
-        ValueError: unknown name.
+        FileNotFoundError: there is no such checkpoint.
+        ValueError: unknown name, or a checkpoint for another method.
     """
     if name in CLASSICAL:
         return CLASSICAL[name]
-    if name != "unrolled":
+    if name not in LEARNED:
         raise ValueError(f"there is no reconstruction method {name!r}; choose one of {', '.join(METHODS)}")
     network, card = load_checkpoint(checkpoint)
+    is_denoiser = card.architecture.scheme == "plug-and-play"
+    if name == "plug-and-play" and not is_denoiser:
+        raise ValueError(
+            f"the method 'plug-and-play' needs a denoiser that was trained alone, but {str(checkpoint)!r} is "
+            f'a network of the scheme {card.architecture.scheme!r}; train one with scheme = "plug-and-play" and a '
+            "stage with train = \"denoiser\", or use the method 'unrolled'"
+        )
     network.to(device)
     said: set[str] = set()
 
     @torch.no_grad()
-    def unrolled(kspace: Tensor, E: LinearOperator) -> Tensor:
+    def learned(kspace: Tensor, E: LinearOperator) -> Tensor:
         image: Tensor = network(kspace, E)
         for message in outside_training_range(card, kspace, E, image, field_strength=field_strength):
             if message.split(":")[0] not in said:
@@ -59,4 +69,4 @@ def choose_method(
                 warnings.warn(message, stacklevel=2)
         return image
 
-    return unrolled
+    return learned

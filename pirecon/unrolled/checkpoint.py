@@ -1,86 +1,101 @@
-"""Self-describing checkpoints: weights and what they are, in one safetensors file that runs no code when loaded."""
+"""Self-describing checkpoints: weights and what they are, in one safetensors file."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
-from pirecon.unrolled.architecture import Architecture, build_network
+from pirecon.unrolled.architecture import build_network
+from pirecon.unrolled.model_card import ModelCard, card_from_json, card_to_json
 from pirecon.unrolled.network import UnrolledNetwork
 
 FORMAT = "pirecon unrolled network 1"
 SHIPPED = Path(__file__).parent / "checkpoints"
+STORED = (torch.float32, torch.float16, torch.bfloat16)
 
 
-@dataclass(frozen=True)
-class ModelCard:
-    """What a checkpoint says of itself.
+def save_checkpoint(
+    path: str | Path, network: UnrolledNetwork, card: ModelCard, *, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write weights and card to ``path``, whole or not at all.
 
-    Attributes:
-        architecture: of the network.
-        version: pirecon version that trained it.
-        command: command line that made it.
-        training_range: (low, high) of the training scans by name: snr, acceleration, field_strength in T, …
-        metrics: numbers on held-out scans, by name.
-        notes: data, duration, known failures.
+    Args:
+        path: .safetensors file.
+        network: whose weights are written.
+        card: what they are.
+        dtype: of kernels and matrices in the file: float16 and bfloat16 halve it. Numbers and vectors (λ, biases) stay
+            float32; they take no room.
+
+    Raises:
+        ValueError: another dtype, or a weight that is too large for it.
     """
-
-    architecture: Architecture
-    version: str
-    command: str
-    training_range: dict[str, tuple[float, float]]
-    metrics: dict[str, float] = field(default_factory=dict)
-    notes: str = ""
-
-
-def save_checkpoint(path: str | Path, network: UnrolledNetwork, card: ModelCard) -> None:
-    """Write weights (float32) and card to ``path``, whole or not at all."""
+    if dtype not in STORED:
+        raise ValueError(f"checkpoints store float32, float16 or bfloat16, not {dtype}")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {name: _stored(name, tensor, dtype) for name, tensor in network.state_dict().items()}
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(tensors, part, metadata={"format": FORMAT, "card": json.dumps(asdict(card))})
+        save_file(tensors, part, metadata={"format": FORMAT, "card": card_to_json(card)})
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def load_checkpoint(name_or_path: str | Path = "default") -> tuple[UnrolledNetwork, ModelCard]:
-    """Network in evaluation mode and its card.
+    """Network in evaluation mode, float32, and its card.
+
+    The file itself runs no code; but where its card names a prior of another package by import path, that module is
+    imported.
 
     Args:
         name_or_path: name of a shipped checkpoint or path of a ``.safetensors`` file.
 
     Raises:
         FileNotFoundError: neither a shipped name nor a file.
-        ValueError: not a checkpoint of pirecon, or weights that do not fit the architecture it states.
+        ValueError: not a checkpoint of pirecon, a network that cannot be built here, or weights that do not fit the
+            architecture it states.
     """
     path = _find(name_or_path)
+    card, weights = _read(path, with_weights=True)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
-    except (SafetensorError, OSError) as error:
+        network = build_network(card.architecture)
+    except ValueError as error:
+        module = card.architecture.prior.partition(":")[0]
+        foreign = f"; its prior is code of the module {module!r}" if ":" in card.architecture.prior else ""
         raise ValueError(
-            f"{path} is not a readable safetensors file ({error}); give a checkpoint that `pirecon train` wrote"
+            f"{path}: the network that the file describes cannot be built here{foreign}: {error}"
         ) from error
-    card = _read_card(path, metadata)
-    network = build_network(card.architecture)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{path}: the weights do not fit the architecture that the file states ({error}); "
-            "the file is damaged or was edited"
-        ) from error
+    _check_fit(path, weights, network.state_dict())
+    network.load_state_dict(weights)
     return network.eval(), card
+
+
+def shipped_models() -> list[tuple[str, ModelCard]]:
+    """Name and card of every checkpoint that comes with the package, in the order of the names."""
+    return [(path.stem, read_card(path)) for path in sorted(SHIPPED.glob("*.safetensors"))]
+
+
+def read_card(name_or_path: str | Path) -> ModelCard:
+    """The card alone; nothing is built or imported. Arguments and errors as of :func:`load_checkpoint`."""
+    return _read(_find(name_or_path), with_weights=False)[0]
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    tensor = tensor.detach().cpu().float().contiguous()
+    if tensor.ndim < 2 or dtype == torch.float32:
+        return tensor
+    stored = tensor.to(dtype)
+    if not bool(stored.isfinite().all()) and bool(tensor.isfinite().all()):
+        raise ValueError(
+            f"{name} holds weights of up to {tensor.abs().max():.3g}, too large for {dtype}; store bfloat16 or float32"
+        )
+    return stored
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -94,28 +109,42 @@ def _find(name_or_path: str | Path) -> Path:
     )
 
 
-def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
+def _read(path: Path, *, with_weights: bool) -> tuple[ModelCard, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = list(file.keys()) if with_weights else []
+            weights = {name: file.get_tensor(name).float() for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{path} is not a readable safetensors file ({error}); give a checkpoint that `pirecon train` wrote"
+        ) from error
     found = metadata.get("format")
     if found != FORMAT:
         raise ValueError(
             f"{path}: expected the format {FORMAT!r}, found {found!r}; it was written by another program or version"
         )
     try:
-        fields = json.loads(metadata["card"])
-        fields["architecture"] = Architecture(**_in_new_words(fields["architecture"]))
-        fields["training_range"] = {name: tuple(limits) for name, limits in fields["training_range"].items()}
-        return ModelCard(**fields)
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path}: the model card in the file cannot be read ({error}); train again with this version"
-        ) from error
+        return card_from_json(metadata.get("card", "")), weights
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
-def _in_new_words(architecture: dict[str, Any]) -> dict[str, Any]:
-    """Checkpoints before version 0.2 say "step" and "cg_iterations" for what is the scheme and its options now."""
-    words = dict(architecture)
-    if "step" in words:
-        words["scheme"] = {"proximal": "modl", "gradient": "proximal-gradient"}[words.pop("step")]
-        options = {"cg_iterations": words.pop("cg_iterations")}
-        words["scheme_options"] = options if words["scheme"] == "modl" else {}
-    return words
+def _check_fit(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Refuse weights of another network; the first layer that differs is named."""
+    for name, tensor in expected.items():
+        if name not in found:
+            reason = f"{name} is missing"
+        elif found[name].shape != tensor.shape:
+            reason = f"{name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
+        else:
+            continue
+        break
+    else:
+        if not (foreign := sorted(found.keys() - expected.keys())):
+            return
+        reason = f"{foreign[0]} belongs to no layer of it"
+    raise ValueError(
+        f"{path}: the weights do not fit the architecture that the file states: {reason}; other channel counts or "
+        "layers were trained: the card was edited, or the prior's code has changed since"
+    )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.encoding import CartesianSense, Evolving, NonCartesianSense
-from pirecon.unrolled.checkpoint import ModelCard
+from pirecon.unrolled.model_card import ModelCard
 
 MARGIN = 0.1  # relative: estimates of SNR are not better than that
 

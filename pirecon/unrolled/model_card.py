@@ -1,0 +1,67 @@
+"""What a checkpoint says of itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pirecon.unrolled.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user should know before trusting a network.
+
+    Attributes:
+        architecture: of the network.
+        version: pirecon version that trained it.
+        command: command line that made it.
+        training_range: (low, high) of the training scans by name: snr, acceleration, field_strength in T, …
+        metrics: numbers on held-out scans, by name.
+        notes: anything else.
+        data: what it was trained on, in a sentence.
+        hours: of training; 0 where not recorded.
+        known_failures: what it is known to do badly, a sentence each.
+    """
+
+    architecture: Architecture
+    version: str
+    command: str
+    training_range: dict[str, tuple[float, float]]
+    metrics: dict[str, float] = field(default_factory=dict)
+    notes: str = ""
+    data: str = ""
+    hours: float = 0.0
+    known_failures: tuple[str, ...] = ()
+
+
+def card_to_json(card: ModelCard) -> str:
+    """The text that a checkpoint carries."""
+    return json.dumps(asdict(card))
+
+
+def card_from_json(text: str) -> ModelCard:
+    """The card of a checkpoint's text.
+
+    Raises:
+        ValueError: not a card of this or of an earlier version.
+    """
+    try:
+        fields = json.loads(text)
+        fields["architecture"] = Architecture(**_in_new_words(fields["architecture"]))
+        fields["training_range"] = {name: tuple(limits) for name, limits in fields["training_range"].items()}
+        fields["known_failures"] = tuple(fields.get("known_failures", ()))
+        return ModelCard(**fields)
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"the model card cannot be read ({error}); train again with this version") from error
+
+
+def _in_new_words(architecture: dict[str, Any]) -> dict[str, Any]:
+    """The first checkpoints say "step" and "cg_iterations" for what is the scheme and its options now."""
+    words = dict(architecture)
+    if "step" in words:
+        words["scheme"] = {"proximal": "modl", "gradient": "proximal-gradient"}[words.pop("step")]
+        options = {"cg_iterations": words.pop("cg_iterations")}
+        words["scheme_options"] = options if words["scheme"] == "modl" else {}
+    return words
