@@ -36,6 +36,9 @@ class FeatureNetwork(nn.Module):
         )
         self.second = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for width in WIDTHS)
         self.classifier = nn.Linear(sum(WIDTHS), n_classes)
+        for layer in (*self.first, *self.second):  # as strong after six layers as at the start: He et al., ICCV (2015)
+            nn.init.kaiming_normal_(layer.weight, a=0.2)
+            nn.init.zeros_(layer.bias)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Features of each resolution before the activation, finest first.

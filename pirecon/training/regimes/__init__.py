@@ -1,6 +1,7 @@
 
 from __future__ import annotations
 
+from pirecon.training.regimes.adversarial import Adversarial
 from pirecon.training.regimes.ensure import ENSURE
 from pirecon.training.regimes.equivariant import Equivariant
 from pirecon.training.regimes.noise2noise import Noise2Noise
@@ -11,6 +12,7 @@ from pirecon.training.regimes.supervised import Supervised
 
 REGIMES: dict[str, type[Regime]] = {
     "supervised": Supervised,
+    "adversarial": Adversarial,
     "noise2noise": Noise2Noise,
     "ssdu": SSDU,
     "multi_mask_ssdu": MultiMaskSSDU,

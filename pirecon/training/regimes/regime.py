@@ -30,7 +30,11 @@ class RegimeLoss:
 class Regime(nn.Module, ABC):
     """How a network learns from a batch of scans; ``critic`` holds what is trained against it, if anything."""
 
-    critic: nn.Module | None = None
+    critic: nn.Module | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.critic = None  # of the instance: a class's None would hide the module that a subclass sets
 
     @abstractmethod
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:

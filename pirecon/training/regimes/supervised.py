@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.losses import build_loss
+from pirecon.training.regimes.needs import require
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
 from pirecon.unrolled.network import UnrolledNetwork
 
@@ -26,11 +27,7 @@ class Supervised(Regime):
 
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
         """See :class:`Regime`."""
-        if "truth" not in batch:
-            raise ValueError(
-                f"the regime 'supervised' needs 'truth' in every batch, found {', '.join(sorted(batch))}; "
-                "train on simulated scans, or choose a self-supervised regime"
-            )
+        require(batch, "truth", "supervised", "train on simulated scans, or choose a self-supervised regime")
         E = CartesianSense(batch["maps"], batch["weights"])
         total, parts = self.loss(network(batch["kspace"], E), batch["truth"], batch["kspace"], E)
         return RegimeLoss(total, parts=parts)
