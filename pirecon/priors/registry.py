@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from importlib.metadata import entry_points
 
 from torch import nn
 
+from pirecon.priors.block_matching import BM3D, BM4D
+from pirecon.priors.dncnn import DnCNN
+from pirecon.priors.edsr import EDSR
+from pirecon.priors.rrdb import RRDB
+from pirecon.priors.srcnn import SRCNN
+from pirecon.priors.srresnet import SRResNet
+from pirecon.priors.swin import Swin
+from pirecon.priors.total_variation import TotalVariation
 from pirecon.priors.unet import UNet
+from pirecon.priors.vdsr import VDSR
+from pirecon.priors.vit import ViT
+from pirecon.priors.wavelet import WaveletPrior
 
 PRIORS: dict[str, type[nn.Module]] = {
+    "srcnn": SRCNN,
+    "vdsr": VDSR,
+    "edsr": EDSR,
+    "dncnn": DnCNN,
     "unet": UNet,
+    "rrdb": RRDB,
+    "srresnet": SRResNet,
+    "vit": ViT,
+    "swin": Swin,
+    "wavelet": WaveletPrior,
+    "tv": TotalVariation,
+    "bm3d": BM3D,
+    "bm4d": BM4D,
 }
 ENTRY_POINTS = "pirecon.priors"  # group of the entry points by which other distributions offer priors
 
@@ -27,12 +51,16 @@ def build_prior(name: str, options: dict[str, object]) -> nn.Module:
     Raises:
         ValueError: unknown family (the nearest is named), a path that cannot be imported or is no class of
             modules, or options that its constructor does not take.
+        ImportError: a family whose optional package is absent.
     """
     family = find_prior(name)
     try:
         return family(**options)
     except TypeError as error:
-        raise ValueError(f"prior {name!r} does not take these options: {options} ({error})") from error
+        takes = ", ".join(inspect.signature(family).parameters) or "none"
+        raise ValueError(
+            f"prior {name!r} does not take these options: {options} ({error}); {family.__qualname__} takes: {takes}"
+        ) from error
 
 
 def find_prior(name: str) -> type[nn.Module]:
