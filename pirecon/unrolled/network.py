@@ -88,6 +88,11 @@ class UnrolledNetwork(nn.Module):
         """x₀ and its noise level σ(r), from E.H(y); shapes as the image."""
         return self.scheme.start(adjoint, E)
 
+    def kernels(self) -> list[nn.Parameter]:
+        """The parameters of the networks inside: priors and map refinement."""
+        networks = [self.priors] if self.map_refinement is None else [self.priors, self.map_refinement]
+        return [parameter for network in networks for parameter in network.parameters()]
+
     def scalars(self) -> list[nn.Parameter]:
         """The learned numbers, which no network holds: λ_k, noise scales and those of the scheme."""
         own = [number for number in (self.log_weight, self.log_noise_scale) if number is not None]

@@ -119,6 +119,8 @@ def test_every_parameter_is_trained(scheme: str, shared: bool) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
     chosen = {id(p) for p in network.scalars()}
     assert chosen == {id(p) for name, p in network.named_parameters() if "log_" in name}
+    assert chosen.isdisjoint(map(id, network.kernels()))
+    assert len(chosen) + len(network.kernels()) == len(list(network.parameters()))
 
 
 def test_starts_are_named() -> None:
