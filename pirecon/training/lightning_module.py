@@ -49,7 +49,7 @@ class Training(pl.LightningModule):
         """AdamW for the network's side and, where the regime has a critic, another for that."""
         rate = self.stage.learning_rate
         groups: list[dict[str, Any]] = [
-            {"params": [*self.network.priors.parameters(), *network_parameters(self.regime)], "peak": rate},
+            {"params": [*self.network.kernels(), *network_parameters(self.regime)], "peak": rate},
             # Logarithms of λ and of the noise scale have far to go in steps of the learning rate, and never decay.
             {"params": self.network.scalars(), "peak": 20 * rate, "weight_decay": 0.0},
         ]
@@ -69,7 +69,7 @@ class Training(pl.LightningModule):
     def training_step(self, batch: dict[str, Tensor], index: int) -> None:
         """One step of the network, and one of the critic on what the network made before it."""
         step = self.trainer.global_step
-        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.number, rank(), step]).generate_state(1)[0]))
+        torch.manual_seed(step_seed(self.seed, self.number, rank(), step))
         losses: RegimeLoss = self.regime(self.network, batch)
         self._check(losses, step)
         factor = learning_rate_course(self.progress, step)
@@ -123,6 +123,7 @@ class Training(pl.LightningModule):
         terms = {"loss": losses.network, **({} if losses.critic is None else {"critic": losses.critic}), **losses.parts}
         self.latest = {name: float(value) for name, value in terms.items()} | rates
         self.log_dict(self.latest)
+        self.trainer.should_stop = self.progress >= 1
 
     def _check(self, losses: RegimeLoss, step: int) -> None:
         for name, value in (("the loss", losses.network), ("the critic's loss", losses.critic)):
@@ -143,6 +144,11 @@ class Training(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Set the clock to what was trained before."""
         self.seconds = checkpoint["seconds"]
+
+
+def step_seed(*numbers: int) -> int:
+    """One seed from those of the run, stage, process and step."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def learning_rate_course(progress: float, step: int) -> float:

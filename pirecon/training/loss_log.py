@@ -63,6 +63,10 @@ class LossLog(pl.Callback):
             self._file.close()
             self._file = None
 
+    def on_exception(self, *_: Any, **__: Any) -> None:
+        """Close the file; what was written stays."""
+        self.teardown()
+
     def _print(self) -> None:
         self._printed = time.monotonic()
         training, stage, step = self.training, self.training.stage, self.training.trainer.global_step
