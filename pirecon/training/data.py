@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import IterableDataset
 
 from pirecon.training.scans.image_shares import ImageShares
+from pirecon.training.scans.played_stream import PlayedScans
 from pirecon.training.scans.recorded import RecordedScans
 from pirecon.training.scans.simulation import ScanRange
 from pirecon.training.scans.sources import load_sources
@@ -36,7 +37,7 @@ class Simulation(TrainingData):
 
 
 # The key is what `kind` in the config's table [data] says; the other keys of the table are the dataclass's fields.
-KINDS: dict[str, type[TrainingData]] = {"simulation": Simulation, "recorded": RecordedScans}
+KINDS: dict[str, type[TrainingData]] = {"simulation": Simulation, "recorded": RecordedScans, "played": PlayedScans}
 
 
 def build_stream(config: TrainingConfig, stage: int, *, process: int = 0, start: int = 0) -> IterableDataset:

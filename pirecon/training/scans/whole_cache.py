@@ -110,10 +110,11 @@ def find_arrays(path: Path) -> StoredArrays | None:
 
 @cache
 def code_digest(*stations: str) -> str:
-    """Digest of the source of some packages of pirecon, so that a cache follows the code that filled it."""
+    """Digest of the source of some packages or files of pirecon, so that a cache follows the code that filled it."""
     digest = hashlib.sha256()
     for station in stations:
-        for file in sorted((Path(pirecon.__file__).parent / station).rglob("*.py")):
+        path = Path(pirecon.__file__).parent / station
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
