@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from torch import nn
 
 from experiments.echo_train.compare import VARIANTS, edge_widths, error, reconstructed
 from experiments.echo_train.scans import CASES, Case, N, Scan, disc, play
-from experiments.machine import processor
+from experiments.machine import page_head
 from pirecon.unrolled import load_checkpoint
 
 RESULT = Path(__file__).with_name("result.md")
@@ -27,13 +23,11 @@ def main() -> None:
     """Play, reconstruct, write."""
     network, _ = load_checkpoint("default")
     methods: dict[str, nn.Module | None] = {"CG": None, "unrolled": network}
-    lines = ["# Relaxation along echo trains, in E and not", ""]
-    lines += ["Written by `python -m experiments.echo_train`; [question.md](question.md) says how.", ""]
-    lines += [
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {torch.__version__}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores; matrix {N} × {N}, one coil, seeds are the heads' numbers",
-        "",
-    ]
+    lines = page_head(
+        "Relaxation along echo trains, in E and not",
+        "echo_train",
+        f"Matrix {N} × {N}, one coil, seeds are the heads' numbers",
+    )
     lines += heads(methods) + discs(methods) + absent(methods)
     RESULT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-from importlib.metadata import version
-
 import numpy as np
 
 from experiments.fat_fraction.cases import Found
 from experiments.fat_fraction.vials import FRACTIONS, MATRIX, echo_times
-from experiments.machine import processor
+from experiments.machine import page_head
 
 TARGET = 0.02
 
 
 def page(found: list[Found]) -> str:
     """Tables of bias and scatter, in percentage points."""
-    lines = ["# The fat fraction of vials at low field", ""]
-    lines += ["Written by `python -m experiments.fat_fraction`; [question.md](question.md) says how.", ""]
+    lines = page_head(
+        "The fat fraction of vials at low field",
+        "fat_fraction",
+        f"Matrix {MATRIX} × {MATRIX}; seeds of magnet and noise in `__main__.py`",
+    )
     lines += [
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {version('torch')}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores; matrix {MATRIX} × {MATRIX}; seeds of magnet and noise in "
-        "`__main__.py`",
-        "",
         "![fat fraction](../../docs/figures/fat_fraction.png)",
         "",
     ]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +12,7 @@ from rich.console import Console
 
 from experiments.interference import coils, real
 from experiments.interference.scans import clean_scan
-from experiments.machine import processor
+from experiments.machine import page_head
 from pirecon.algebra.fft import centred_ifft
 from pirecon.rawdata import RawData, sort_kspace
 
@@ -79,12 +76,10 @@ def said(row: str) -> str:
 def main() -> None:
     """Measure and write."""
     torch.set_num_threads(min(2, torch.get_num_threads()))
-    lines = ["# Interference, with and without sensing coils", ""]
-    lines += ["Written by `python -m experiments.interference`; [question.md](question.md) says how.", ""]
+    lines = page_head(
+        "Interference, with and without sensing coils", "interference", f"Matrix {MATRIX}², {B0} T, seeds {SEEDS}"
+    )
     lines += [
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {version('torch')}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores; matrix {MATRIX}², {B0} T, seeds {SEEDS}",
-        "",
         "## With sensing coils",
         "",
         *coils.HEAD.split("\n"),

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 import tempfile
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from torch import Tensor
 
-from experiments.machine import processor
+from experiments.machine import page_head
 from experiments.motion import breathing
 from experiments.motion.scans import GRE_LINES, Measured, N, Protocol, gre, measured, random_poses, scan, tse
 from pirecon.classical import cg_sense
@@ -107,12 +104,7 @@ def write(lines: list[str], line: str) -> None:
 def main() -> None:
     """Scan, estimate, compare; what is known is written after every row."""
     torch.set_num_threads(1)  # two threads on a busy machine are slower than one
-    lines = ["# Is motion found and undone?", ""]
-    lines += ["Written by `python -m experiments.motion`; [question.md](question.md) says how.", ""]
-    lines += [
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {version('torch')}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores",
-    ]
+    lines = page_head("Is motion found and undone?", "motion")[:-1]
     with tempfile.TemporaryDirectory() as folder:
         lines += ["", "## A liver that breathes", "", *heading(breathing.COLUMNS)]
         for seed in breathing.PERIODS:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib
@@ -16,7 +13,7 @@ from rich.console import Console
 from bloch.play import sample_times
 from bloch.scanner import Scanner
 from bloch.sequence import Encoding, Sequence
-from experiments.machine import processor
+from experiments.machine import page_head
 from experiments.off_resonance import fields, scan
 from experiments.off_resonance.reconstruction import (
     displacement,
@@ -147,12 +144,12 @@ def table(first: list[str]) -> list[str]:
 
 def main() -> None:
     """Play, reconstruct, write."""
-    lines = ["# Off-resonance and Maxwell fields in the forward operator", ""]
-    lines += ["Written by `python -m experiments.off_resonance`; [question.md](question.md) says how.", ""]
+    lines = page_head(
+        "Off-resonance and Maxwell fields in the forward operator",
+        "off_resonance",
+        f"Matrix {scan.MATRIX}², {B0} T, seeds 1 to 3",
+    )
     lines += [
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {version('torch')}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores; matrix {scan.MATRIX}², {B0} T, seeds 1 to 3",
-        "",
         "## Off-resonance",
         "",
         *table(["readout", "field"]),

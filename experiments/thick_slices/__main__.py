@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 import time
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 
-from experiments.machine import processor
+from experiments.machine import page_head
 from experiments.thick_slices.parts import first_head, motion_part, played_cube, second_head
 
 HERE = Path(__file__).parent
@@ -20,12 +17,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Simulate, combine, compare, write."""
-    lines = ["# Three stacks of thick slices against one isotropic volume", ""]
-    lines += ["Written by `python -m experiments.thick_slices`; [question.md](question.md) says how.", ""]
-    lines += [
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {version('torch')}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores; heads 1, 2 and 4, cube of head 3", "",
-    ]  # fmt: skip
+    lines = page_head(
+        "Three stacks of thick slices against one isotropic volume", "thick_slices", "Heads 1, 2 and 4, cube of head 3"
+    )
     start = time.perf_counter()
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:  # one thread each
         for done in [pool.submit(work) for work in (first_head, second_head, played_cube, motion_part)]:

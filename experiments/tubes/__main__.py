@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib
@@ -12,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.machine import processor
+from experiments.machine import page_head
 from experiments.tubes.ellipses import Ellipse, ellipses, lattice
 from experiments.tubes.magnet import agreement, magnet_map
 from experiments.tubes.simulated import row
@@ -181,13 +178,7 @@ def simulated_part() -> list[str]:
 
 def main() -> None:
     """Measure and write."""
-    lines = ["# Tubes in an inhomogeneous field", ""]
-    lines += ["Written by `python -m experiments.tubes`; [question.md](question.md) says how.", ""]
-    lines += [
-        f"- Date: {datetime.date.today().isoformat()}; pirecon {version('pirecon')}, torch {torch.__version__}",
-        f"- Machine: {processor()}, {os.cpu_count()} cores; seeds {', '.join(map(str, SEEDS))}",
-        "",
-    ]
+    lines = page_head("Tubes in an inhomogeneous field", "tubes", f"Seeds {', '.join(map(str, SEEDS))}")
     lines += real_part() if DATA.is_dir() else ["The real files are not here (shared/data beside the checkout).", ""]
     lines += simulated_part()
     (HERE / "result.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
