@@ -12,6 +12,7 @@ from torch import nn
 from pirecon.priors.block_matching import BM3D, BM4D
 from pirecon.priors.dncnn import DnCNN
 from pirecon.priors.edsr import EDSR
+from pirecon.priors.guided import GuidedUNet
 from pirecon.priors.rrdb import RRDB
 from pirecon.priors.srcnn import SRCNN
 from pirecon.priors.srresnet import SRResNet
@@ -28,6 +29,7 @@ PRIORS: dict[str, type[nn.Module]] = {
     "edsr": EDSR,
     "dncnn": DnCNN,
     "unet": UNet,
+    "guided_unet": GuidedUNet,
     "rrdb": RRDB,
     "srresnet": SRResNet,
     "vit": ViT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 from pirecon.training.regimes.adversarial import Adversarial
 from pirecon.training.regimes.ensure import ENSURE
 from pirecon.training.regimes.equivariant import Equivariant
+from pirecon.training.regimes.guided import Guided
 from pirecon.training.regimes.noise2noise import Noise2Noise
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
 from pirecon.training.regimes.ssdu import SSDU, MultiMaskSSDU
@@ -12,6 +13,7 @@ from pirecon.training.regimes.supervised import Supervised
 
 REGIMES: dict[str, type[Regime]] = {
     "supervised": Supervised,
+    "guided": Guided,
     "adversarial": Adversarial,
     "noise2noise": Noise2Noise,
     "ssdu": SSDU,

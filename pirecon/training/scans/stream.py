@@ -99,7 +99,13 @@ class ScanStream(IterableDataset):
     ) -> tuple[Scan, Tensor | None]:
         source = self.sources[rng.choice(len(self.sources), p=self._shares)]
         rendered = torch.from_numpy(source.images[rng.integers(len(source.images))].astype(np.float32))
-        magnitude = bandlimited(augment(rendered, rng), matrix)
+        return self.scan_of(bandlimited(augment(rendered, rng), matrix), n_coils, ratio, rng, more)
+
+    def scan_of(
+        self, magnitude: Tensor, n_coils: int, ratio: tuple[float, float], rng: Rng, more: Rng
+    ) -> tuple[Scan, Tensor | None]:
+        """A scan of ``magnitude`` ``(y, x)`` with everything else drawn, and the samples of a second average."""
+        matrix = (magnitude.shape[-2], magnitude.shape[-1])
         image = magnitude * random_phase(matrix, rng)
         if rng.random() < self.scans.rough_phase:
             image = image * rough_phase(magnitude.abs(), rng)
@@ -134,6 +140,8 @@ def with_estimated_maps(scan: Scan, lines: np.ndarray) -> Scan:
     half, columns = min(n_centre, 24) // 2, scan.kspace.shape[-1] // 2
     calibration = scan.kspace[..., centre - half : centre + half, columns - 12 : columns + 12]
     maps = espirit(calibration, (1, *scan.truth.shape[-2:]))[0]  # (coil, 1, y, x)
+    if not maps.any():  # all of it drowned in noise: with nothing to find, a loss of logarithms would be −∞
+        return scan
     overlap = (maps.conj() * scan.maps).sum(0)
     return Scan(scan.kspace, maps, scan.weights, scan.truth * overlap)
 
