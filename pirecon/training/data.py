@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import IterableDataset
 
 from pirecon.training.scans.guide import GuidedScans
+from pirecon.training.scans.examinations import Examinations
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.played_stream import PlayedScans
 from pirecon.training.scans.recorded import RecordedScans
@@ -38,7 +39,7 @@ class Simulation(TrainingData):
 
 
 # The key is what `kind` in the config's table [data] says; the other keys of the table are the dataclass's fields.
-KINDS: dict[str, type[TrainingData]] = {"simulation": Simulation, "guided": GuidedScans, "recorded": RecordedScans, "played": PlayedScans}
+KINDS: dict[str, type[TrainingData]] = {"simulation": Simulation, "guided": GuidedScans, "recorded": RecordedScans, "played": PlayedScans, "examinations": Examinations}
 
 
 def build_stream(config: TrainingConfig, stage: int, *, process: int = 0, start: int = 0) -> IterableDataset:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pirecon.training.regimes.adversarial import Adversarial
+from pirecon.training.regimes.bloch_consistency import BlochConsistency
 from pirecon.training.regimes.ensure import ENSURE
 from pirecon.training.regimes.equivariant import Equivariant
 from pirecon.training.regimes.guided import Guided
@@ -15,6 +16,7 @@ REGIMES: dict[str, type[Regime]] = {
     "supervised": Supervised,
     "guided": Guided,
     "adversarial": Adversarial,
+    "bloch_consistency": BlochConsistency,
     "noise2noise": Noise2Noise,
     "ssdu": SSDU,
     "multi_mask_ssdu": MultiMaskSSDU,

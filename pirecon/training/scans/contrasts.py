@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.scans.protocols import protocol_tensors, random_protocols
 from pirecon.training.scans.simulation import ScanRange, bandlimited, random_coils, random_lines, random_phase, window
 from pirecon.training.scans.tissue_maps import TissueMaps, mixed_signal, tissue_maps
+from pirecon.training.scans.training_data import BatchStream
 
 Rng = np.random.Generator
 PURE = 0.1  # standard deviation of ln T1 and ln T2 inside a voxel up to which it has a T1 and a T2
@@ -36,7 +35,7 @@ class ContrastRange:
     contrast_phase: float = 0.5
 
 
-class ContrastStream(IterableDataset):
+class ContrastStream(BatchStream):
     """Batches of examinations, the same for a seed.
 
     Args:
@@ -58,17 +57,9 @@ class ContrastStream(IterableDataset):
         start: int = 0,
         contrasts: ContrastRange | None = None,
     ) -> None:
-        self.anatomies, self.scans, self.voxels, self.seed, self.start = anatomies, scans, voxels, seed, start
+        super().__init__(start=start)
+        self.anatomies, self.scans, self.voxels, self.seed = anatomies, scans, voxels, seed
         self.contrasts = contrasts or ContrastRange()
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        worker = torch.utils.data.get_worker_info()
-        step, first = (worker.num_workers, worker.id) if worker else (1, 0)
-        torch.set_num_threads(1 if worker else torch.get_num_threads())
-        index = self.start + first
-        while True:
-            yield self.batch(index)
-            index += step
 
     def batch(self, index: int) -> dict[str, Tensor]:
         """Batch number ``index``.

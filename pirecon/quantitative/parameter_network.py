@@ -1,0 +1,105 @@
+"""From the k-space of several contrasts to images, PD, T1 and T2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.quantitative.contrast_fit import ParameterMaps, fit_contrasts
+from pirecon.quantitative.contrasts import Contrasts, contrast_signals
+from pirecon.quantitative.map_head import MapHead, head_features, refined
+
+
+@dataclass(frozen=True, eq=False)
+class Exam:
+    """What the network made of an examination.
+
+    Attributes:
+        images: of every contrast, complex ``(*batch, contrast, z, y, x)``, SNR units.
+        maps: PD, T1, T2.
+    """
+
+    images: Tensor
+    maps: ParameterMaps
+
+
+class ParameterNetwork(nn.Module):
+    """An image network on every contrast, a voxelwise fit of its magnitudes, and a head that refines the maps.
+
+        x_c = network(y_c);  p₀ = argmin ½ Σ_c (|x_c| − g_c PD |S_c(T1, T2)|)²;  p ← p + head(p, r, g, σ_p)
+
+    Args:
+        network: ``(kspace, E) -> image``; None where the images are given.
+        head: refines; None leaves the voxelwise fit.
+    """
+
+    def __init__(self, network: nn.Module | None = None, head: MapHead | None = None) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+
+    def forward(
+        self,
+        kspace: Tensor,
+        E: LinearOperator,
+        contrasts: Contrasts,
+        field_strength: Tensor | float,
+        *,
+        images: Tensor | None = None,
+    ) -> Exam:
+        """Images and maps.
+
+        Args:
+            kspace: y, complex ``(*batch, contrast, coil, kz, ky, kx)``, SNR units.
+            E: of all contrasts.
+            contrasts: protocols ``(*batch, contrast)``.
+            field_strength: B0, T, ``(*batch,)`` or a number.
+            images: in place of the network's.
+
+        Raises:
+            ValueError: neither a network nor images.
+        """
+        if images is None:
+            if self.network is None:
+                raise ValueError("no network makes images here: give images=")
+            images = self.network(kspace, E)
+        magnitude = images.abs()
+        maps = fit_contrasts(magnitude.detach(), contrasts, field_strength)
+        for _ in range(self.head.n_iterations if self.head is not None else 0):
+            model = modelled_images(maps, contrasts, images)
+            residuals = (magnitude - model.abs(), _kspace_pull(kspace, E, model, images))
+            features = head_features(maps, contrasts, residuals=residuals, field_strength=field_strength)
+            maps = refined(self.head, maps, features)  # type: ignore[arg-type]
+        return Exam(images, maps)
+
+
+def modelled_images(maps: ParameterMaps, contrasts: Contrasts, images: Tensor) -> Tensor:
+    """g_c PD |S_c(T1, T2)| x_c / |x_c|: what the maps say of every contrast, with the phase of its image.
+
+    The phase of a contrast comes from coils, field and eddy currents and tells nothing of relaxation, so the image
+    keeps its own; the sign of an inversion recovery is part of it.
+
+    Args:
+        maps: ``(*batch, z, y, x)``.
+        contrasts: ``(*batch, contrast)``.
+        images: complex ``(*batch, contrast, z, y, x)``.
+
+    Returns:
+        Complex, shape and unit of ``images``.
+    """
+    return with_phase(
+        maps.proton_density.unsqueeze(-4) * contrast_signals(contrasts, maps.T1, maps.T2).value, images, contrasts
+    )
+
+
+def with_phase(signals: Tensor, images: Tensor, contrasts: Contrasts) -> Tensor:
+    """Signals as images in SNR units, with the phase of ``images``; see :func:`modelled_images`."""
+    phasor = images / images.abs().clamp_min(1e-6)
+    return contrasts.gain.to(signals)[..., None, None, None] * signals.abs() * phasor
+
+
+def _kspace_pull(kspace: Tensor, E: LinearOperator, model: Tensor, images: Tensor) -> Tensor:
+    """Re(e^{−iφ} E.H(y − E m)): what the measurement misses along the model's phase."""
+    missing = E.adjoint(kspace) - E.normal(model)
+    return (missing * (images / images.abs().clamp_min(1e-6)).conj()).real
