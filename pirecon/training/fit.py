@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -51,7 +55,7 @@ def fit(config: TrainingConfig, *, progress: bool = True, fresh: bool = False, c
         FloatingPointError: a loss or gradient that is not finite.
         OSError: a resume point cannot be written, as on a full disk.
     """
-    with process_group():
+    with process_group(), _without_advice():
         pl.seed_everything(config.seed, workers=True, verbose=False)
         network = first_network(config).train()
         regimes = [build_stage(stage) for stage in config.stages]
@@ -151,6 +155,15 @@ def _run_stage(
             save_file(state, folder / "regime.safetensors")
     wait_for_all()
     return network
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Lightning speaks to those who write training loops, not to those who call one."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\.")
+        yield
 
 
 def _trainer(folder: Path, stage: Stage, config: TrainingConfig, *, callbacks: list[pl.Callback]) -> pl.Trainer:

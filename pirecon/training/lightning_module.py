@@ -121,7 +121,7 @@ class Training(pl.LightningModule):
         self._clock = now
         rates = {"learning_rate": factor * self.stage.learning_rate}
         terms = {"loss": losses.network, **({} if losses.critic is None else {"critic": losses.critic}), **losses.parts}
-        self.latest = {name: float(value) for name, value in terms.items()} | rates
+        self.latest = {name: float(value.detach()) for name, value in terms.items()} | rates
         self.log_dict(self.latest)
         self.trainer.should_stop = self.progress >= 1
 

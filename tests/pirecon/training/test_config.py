@@ -127,3 +127,14 @@ def test_differences_name_every_value_that_changed() -> None:
 
 def test_a_stage_ends_by_the_clock_alone() -> None:
     assert Stage(minutes=3).steps == 0
+
+
+def test_the_examples_of_the_documentation_are_configs(tmp_path: Path, repository: Path) -> None:
+    from pirecon.training.fit import build_stage
+
+    text = (repository / "docs" / "training.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(examples) >= 3
+    for example in examples:
+        for stage in read(tmp_path, example).stages:
+            build_stage(stage)

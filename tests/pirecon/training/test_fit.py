@@ -3,10 +3,10 @@
 import csv
 import errno
 import importlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,7 +16,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pirecon.encoding import CartesianSense
 from pirecon.training import lightning_module
 from pirecon.training.config import Stage, TrainingConfig
 from pirecon.training.data import build_stream
@@ -316,7 +315,8 @@ def test_two_processes_share_one_network_and_one_of_them_writes(
     done = run_script(
         f"import toy_of_a_stranger as toy\nimport json, os\nfrom pathlib import PosixPath\n"
         f"from safetensors.torch import save_file\nfrom pirecon.training.config import *\n"
-        f"from pirecon.training import fit as module, processes\nfrom pirecon.training.data import Simulation, build_stream\n"
+        f"from pirecon.training import fit as module, processes\n"
+        f"from pirecon.training.data import Simulation, build_stream\n"
         f"from pirecon.training.scans.image_shares import ImageShares\n"
         f"from pirecon.training.scans.simulation import ScanRange\nfrom pirecon.unrolled import Architecture\n"
         f"saved = []\nreal = module.save_checkpoint\n"
@@ -326,16 +326,15 @@ def test_two_processes_share_one_network_and_one_of_them_writes(
         f"rank = processes.rank()\n"
         f"first = build_stream(config, 0, process=rank).batch(0)['truth'].abs().sum().item()\n"
         f"open(r'{tmp_path}' + f'/rank{{rank}}.json', 'w').write(json.dumps([saved, first]))\n"
-        f"save_file(toy.Duel.last_network.state_dict(), r'{tmp_path}' + f'/rank{{rank}}.safetensors')\n",
+        f"weights = {{n: w.contiguous() for n, w in toy.Duel.last_network.state_dict().items()}}\n"
+        f"save_file(weights, r'{tmp_path}' + f'/rank{{rank}}.safetensors')\n",
         tmp_path,
         "-m",
         "torch.distributed.run",
+        "--standalone",
         "--nproc-per-node=2",
-        "--master-port=29617",
     )
     assert done.returncode == 0, done.stderr
-    import json
-
     (saved, first), (saved_by_second, second) = (
         json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1)
     )
