@@ -9,9 +9,8 @@ from torch import Tensor
 
 from pirecon.algebra.fft import crop_or_pad_centre
 from pirecon.encoding import CartesianSense
-from pirecon.scan_specific import chi_square
+from pirecon.scan_specific import chi_square, stein_risk
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
-from pirecon.training.regimes.risk import stein_risk
 from pirecon.unrolled.network import UnrolledNetwork
 
 

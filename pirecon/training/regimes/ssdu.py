@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from pirecon.encoding import CartesianSense
-from pirecon.scan_specific import chi_square, split_samples
+from pirecon.scan_specific import chi_square, split_samples, stein_risk
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
-from pirecon.training.regimes.risk import stein_risk
 from pirecon.unrolled.network import UnrolledNetwork
 
 STEP = 0.1  # of SURE's divergence, in standard deviations of the noise
@@ -26,7 +25,7 @@ class SSDU(Regime):
     consistency is free to change Θ, and did: the error of small networks doubled.
 
     Args:
-        share: |Λ| / |Ω|.
+        share: |Λ| / |Ω|; the papers have 0.4, small shares keep Θ as dense as what is reconstructed later.
         gaussian: Λ by Gaussian instead of uniform selection, see :func:`~pirecon.scan_specific.split.split_samples`.
         centre: samples along each axis in the middle of k-space that the network always sees.
         masks: K; several are multi-mask SSDU.
@@ -40,7 +39,7 @@ class SSDU(Regime):
 
     def __init__(
         self,
-        share: float = 0.4,
+        share: float = 0.2,
         *,
         gaussian: bool = False,
         centre: int = 4,
@@ -86,7 +85,7 @@ class MultiMaskSSDU(SSDU):
 
     def __init__(
         self,
-        share: float = 0.4,
+        share: float = 0.2,
         *,
         gaussian: bool = False,
         centre: int = 4,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from pirecon.encoding import CartesianSense
+from pirecon.scan_specific import stein_risk
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
-from pirecon.training.regimes.risk import stein_risk
 from pirecon.unrolled.network import UnrolledNetwork
 
 

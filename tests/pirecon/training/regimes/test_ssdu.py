@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.encoding import CartesianSense
+from pirecon.training.regimes import build_regime
 from pirecon.training.regimes.ssdu import SSDU, normalised_l1_l2
 from pirecon.training.scans.stream import ScanStream
+from pirecon.unrolled import UnrolledNetwork
 
 
 class Watching(nn.Module):
@@ -32,7 +34,7 @@ class Watching(nn.Module):
 def test_the_network_sees_the_rest_and_nothing_held_out(stream: Callable[..., ScanStream], gaussian: bool) -> None:
     batch = stream(coils=(2,)).batch(2)
     watching = Watching(batch["truth"])
-    loss = SSDU(0.4, gaussian=gaussian, masks=3)(watching, batch).network
+    loss = SSDU(0.4, gaussian=gaussian, masks=3, given=False)(watching, batch).network
     measured = batch["weights"] != 0
     assert len(watching.given) == 3
     for kspace, E in watching.given:
@@ -48,6 +50,20 @@ def test_the_network_sees_the_rest_and_nothing_held_out(stream: Callable[..., Sc
 def test_normalised_loss_of_a_scaled_copy() -> None:
     u = torch.randn(3, 2, 1, 4, 5, dtype=torch.complex128, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(normalised_l1_l2(u, 0.7 * u), torch.full((3,), 0.6, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("name", "options"), [("ssdu", {}), ("multi_mask_ssdu", {"masks": 2, "gaussian": True})])
+def test_lowers_the_true_error(
+    stream: Callable[..., ScanStream],
+    network: UnrolledNetwork,
+    train: Callable[..., None],
+    error: Callable[..., float],
+    name: str,
+    options: dict[str, object],
+) -> None:
+    before = error(network, coils=(1,))
+    train(build_regime(name, options), network, stream(coils=(1,)).batch, steps=25, rate=1e-3)
+    assert error(network, coils=(1,)) < before - 0.02
 
 
 def test_bad_options_are_refused() -> None:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.encoding import CartesianSense
+from pirecon.scan_specific import stein_risk
 from pirecon.training.regimes.ensure import ENSURE
-from pirecon.training.regimes.risk import stein_risk
 from pirecon.training.regimes.sure import SURE
 from pirecon.training.scans.simulation import measure
 from pirecon.training.scans.stream import ScanStream

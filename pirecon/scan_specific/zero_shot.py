@@ -1,0 +1,167 @@
+"""Zero-shot self-supervision: fine-tune a network on the one scan that it shall reconstruct."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.scan_specific.budget import Budget, Learned
+from pirecon.scan_specific.masked import measured_samples, restrict
+from pirecon.scan_specific.risk import stein_risk
+from pirecon.scan_specific.split import chi_square, split_samples
+from pirecon.unrolled.network import UnrolledNetwork
+
+Scan = tuple[Tensor, LinearOperator]  # weighted samples (coil, *samples) in SNR units and their E
+VALIDATION, LOSS = 0.2, 0.4  # shares: Γ of all samples, Λ of what is left
+STEP = 0.1  # of SURE's divergence, in standard deviations of the noise
+MOST_JUDGED = 4  # scans that are looked at: more cost time and tell little
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One scan without its validation samples Γ."""
+
+    kspace: Tensor
+    E: LinearOperator
+    rest: Tensor  # Ω \\ Γ
+    held_out: Tensor  # Γ
+
+    @property
+    def n_axes(self) -> int:
+        return len(self.E.codomain_shape) - 1
+
+
+def fine_tune(
+    network: UnrolledNetwork,
+    scans: Sequence[Scan],
+    *,
+    budget: Budget | None = None,
+    learning_rate: float = 1e-3,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[UnrolledNetwork, Learned]:
+    """Teach a network one raw file: its slices, contrasts, …
+
+    The samples Ω are split in three, Ω = Θ ∪ Λ ∪ Γ. Each step draws Λ anew, reconstructs from Θ and lowers
+    |Λ| χ²(Λ) + |Θ| SURE(Θ) (see :class:`~pirecon.training.regimes.ssdu.SSDU`, of which this is the one-scan form); Γ, a
+    fifth, never teaches. The same sum on Ω \\ Γ and Γ judges: learning stops when it has not fallen for a while, and
+    the best weights are kept, or the old ones if Γ is explained no better than before.
+
+    Args:
+        network: trained or fresh; is not changed.
+        scans: samples ``(coil, *samples)`` and E of each.
+        budget: when to stop.
+        learning_rate: of Adam.
+        progress: called with (steps done, most steps).
+
+    Returns:
+        The tuned network, in evaluation mode, and what came of it.
+
+    Raises:
+        ValueError: no scan, or one with too few samples to split.
+
+    Source: Yaman B. et al., ICLR (2022), equations 5 to 7.
+    """
+    budget = budget or Budget()
+    if not scans:
+        raise ValueError("there is no scan to learn from")
+    generator = torch.Generator().manual_seed(budget.seed)
+    parts = [_part(kspace, E, generator) for kspace, E in scans]
+    judges = parts[:: -(-len(parts) // MOST_JUDGED)]
+    tuned = copy.deepcopy(network).train()
+    optimiser = torch.optim.Adam(tuned.parameters(), lr=learning_rate)
+    best_score, start = _judge(tuned, judges, budget.seed)
+    best, best_weights, since, taken = start, None, 0, 0
+    for step, look in budget.looks(progress):
+        taken = step
+        optimiser.zero_grad()
+        loss = _loss(tuned, parts[(step - 1) % len(parts)], generator)
+        if not torch.isfinite(loss):
+            break
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(tuned.parameters(), 1.0)
+        optimiser.step()
+        if not look:
+            continue
+        score, chi = _judge(tuned, judges, budget.seed)
+        since += 1
+        if score < best_score and chi < start:
+            best_score, best, since = score, chi, 0
+            best_weights = copy.deepcopy(tuned.state_dict())
+        if since >= budget.patience:
+            break
+    tuned.load_state_dict(network.state_dict() if best_weights is None else best_weights)
+    return tuned.eval(), Learned(start, best, taken, best_weights is not None)
+
+
+def zero_shot(
+    kspace: Tensor,
+    E: LinearOperator,
+    *,
+    network: UnrolledNetwork,
+    budget: Budget | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Tensor, Learned]:
+    """Image by a network that was fine-tuned on this very scan, from all of its samples.
+
+    Args:
+        kspace: weighted samples ``(coil, *samples)``, SNR units.
+        E: forward operator.
+        network: to start from.
+        budget: when to stop.
+        progress: called with (steps done, most steps).
+
+    Returns:
+        Complex image ``(z, y, x)``, SNR units, and what came of learning.
+    """
+    tuned, learned = fine_tune(network, [(kspace, E)], budget=budget, progress=progress)
+    with torch.no_grad():
+        return tuned(kspace, E), learned
+
+
+def _part(kspace: Tensor, E: LinearOperator, generator: torch.Generator) -> _Part:
+    measured = measured_samples(kspace, E)
+    n_axes = len(E.codomain_shape) - 1
+    centre = 4 if n_axes == 3 else 0  # off the grid the middle of the array is not that of k-space
+    held_out = split_samples(measured, VALIDATION, centre=centre, n_axes=n_axes, generator=generator)
+    return _Part(kspace, E, measured & ~held_out, held_out)
+
+
+def _loss(network: UnrolledNetwork, part: _Part, generator: torch.Generator) -> Tensor:
+    centre = 4 if part.n_axes == 3 else 0
+    drawn = split_samples(part.rest, LOSS, centre=centre, n_axes=part.n_axes, generator=generator)
+    score, _ = _score(network, part, part.rest & ~drawn, drawn, generator)
+    return score
+
+
+@torch.no_grad()
+def _judge(network: UnrolledNetwork, parts: Sequence[_Part], seed: int) -> tuple[float, float]:
+    """Error on all samples by estimate, and χ² of the held-out ones; the same draw in every look."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    found = [_score(network, part, part.rest, part.held_out, generator) for part in parts]
+    score, chi = (float(torch.stack(values).mean()) for values in zip(*found, strict=True))
+    return score, chi
+
+
+def _score(
+    network: UnrolledNetwork, part: _Part, given: Tensor, held_out: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Share-weighted χ² of the held-out samples and SURE of the given ones; and that χ²."""
+    E_given, seen = restrict(part.E, given), part.kspace * given
+    predicted = part.E.forward(network(seen, E_given))
+    chi = chi_square(predicted - part.kspace, held_out, n_axes=part.n_axes)
+    risk = stein_risk(
+        lambda y: part.E.forward(network(y, E_given)),
+        seen,
+        prediction=predicted,
+        density=given.to(seen.real.dtype),
+        step=STEP,
+        n_axes=part.n_axes,
+        generator=generator,
+    )
+    share = held_out.sum() / (held_out.sum() + given.sum())
+    return share * chi + (1 - share) * risk, chi

@@ -1,0 +1,41 @@
+"""`pirecon adapt`: a network goes in and comes out, tuned to one raw file and saying so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from pirecon.cli.main import app
+from pirecon.unrolled import Architecture, ModelCard, build_network, load_checkpoint, save_checkpoint
+
+ARCHITECTURE = Architecture(prior_options={"widths": [4, 8], "blocks": [1, 1]}, n_iterations=1)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "fresh.safetensors"
+    save_checkpoint(path, build_network(ARCHITECTURE), ModelCard(ARCHITECTURE, "0", "test", {"snr": (1.0, 50.0)}))
+    return path
+
+
+def test_adapts_to_the_demo_scan(checkpoint: Path, repository: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tuned.safetensors"
+    raw = repository / "pirecon" / "demo" / "brain_0.064T.h5"
+    command = ["adapt", str(raw), "-o", str(output), "--checkpoint", str(checkpoint), "--steps", "4"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    tuned, card = load_checkpoint(output)
+    assert "zero-shot" in card.notes
+    assert "--steps 4" in card.command
+    assert card.training_range == {"snr": (1.0, 50.0)}
+    assert tuned.n_iterations == 1
+
+
+def test_another_ending_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["adapt", "scan.h5", "-o", str(tmp_path / "image.nii.gz")])
+    assert result.exit_code == 2
+    assert "safetensors" in result.output
