@@ -50,6 +50,8 @@ class ScanRange:
         line_modulation: share of scans whose phase-encode lines differ in gain and phase.
         lost_samples: share of scans that lose single samples, as to a burst of interference.
         averages: 2 gives batches ``kspace2``: the same scan once more, with noise of its own.
+        line_window: share of scans whose lines, and their noise, were filtered; the truth is filtered as well.
+        noise_profile: share of scans whose noise varies over k-space by a factor that nobody knows.
     """
 
     snr: tuple[float, float] = (2.0, 40.0)
@@ -61,6 +63,8 @@ class ScanRange:
     line_modulation: float = 0.4
     lost_samples: float = 0.2
     averages: int = 1
+    line_window: float = 0.0
+    noise_profile: float = 0.0
 
     def __post_init__(self) -> None:
         if self.averages not in (1, 2):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from pirecon.calibration import espirit
+from pirecon.encoding import CartesianSense
 from pirecon.training.scans.simulation import (
     Scan,
     ScanRange,
@@ -24,6 +25,7 @@ from pirecon.training.scans.simulation import (
     scan_image,
     window,
 )
+from pirecon.training.scans.uneven_noise import line_window, noise_profile, window_lines
 
 Rng = np.random.Generator
 
@@ -119,11 +121,27 @@ class ScanStream(IterableDataset):
         lines = random_lines(acquired[0], acceleration, rng)
         snr = float(np.exp(rng.uniform(*np.log(self.scans.snr))))
         lost = float(rng.uniform(0.02, 0.3)) if rng.random() < self.scans.lost_samples else 0.0
+        image, level = self._uneven(image, acquired, more)
         scan = scan_image(image, maps, lines, acquired_columns=acquired[1], snr=snr, rng=rng, lost_share=lost)
         again = measure(scan.truth, scan.maps, scan.weights, more) if self.scans.averages > 1 else None
+        if level is not None:
+            signal = CartesianSense(scan.maps, scan.weights)(scan.truth)
+            scan = replace(scan, kspace=signal + level * (scan.kspace - signal))
+            again = None if again is None else signal + level * (again - signal)
         if not lost and n_coils > 1 and rng.random() < 0.5:
             scan = with_estimated_maps(scan, lines)
         return scan, again
+
+    def _uneven(self, image: Tensor, acquired: tuple[int, int], more: Rng) -> tuple[Tensor, Tensor | None]:
+        """The image as filtered lines show it, and the noise of every sample; shares of 0 draw nothing."""
+        level = None
+        if self.scans.line_window > 0 and more.random() < self.scans.line_window:
+            gain = line_window(acquired[0], more)
+            image, level = window_lines(image, gain), gain[:, None].expand(acquired)
+        if self.scans.noise_profile > 0 and more.random() < self.scans.noise_profile:
+            profile = noise_profile(acquired, more)
+            level = profile if level is None else level * profile
+        return image, level
 
 
 def with_estimated_maps(scan: Scan, lines: np.ndarray) -> Scan:
