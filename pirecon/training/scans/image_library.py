@@ -78,6 +78,9 @@ def load_library(name: str, make: Callable[[], Iterator[np.ndarray]], cache: Pat
         make: yields the images.
         cache: folder of the arrays.
         key: what the images depend on (counts, paths); another key makes another file.
+
+    Raises:
+        ValueError: the file was cut off or replaced after it was written.
     """
     digest = hashlib.sha256(json.dumps([key, SIZE], default=str).encode()).hexdigest()[:10]
     path = cache / f"{name}-{digest}.npy"
@@ -88,7 +91,20 @@ def load_library(name: str, make: Callable[[], Iterator[np.ndarray]], cache: Pat
         with part.open("wb") as file:
             np.save(file, images)
         part.replace(path)
-    return np.load(path, mmap_mode="r")
+    return _read_library(path)
+
+
+def _read_library(path: Path) -> np.ndarray:
+    try:
+        images = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}); delete it, and the next run renders it again") from error
+    if images.ndim != 3 or images.shape[1:] != (SIZE, SIZE) or images.dtype != np.float16:
+        raise ValueError(
+            f"{path} holds {images.shape} of {images.dtype} where images of {SIZE} × {SIZE} in float16 were written; "
+            "delete it, and the next run renders it again"
+        )
+    return images
 
 
 def in_parallel(make_one: Callable[[int], np.ndarray], count: int) -> Iterator[np.ndarray]:

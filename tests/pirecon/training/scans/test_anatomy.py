@@ -1,6 +1,7 @@
 """Simulated anatomies: what is drawn, at which field, and that the signals of tissues are mixed."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 from bloch.phantom import Phantom, magnetisation_image, tissue_signal
 from bloch.sequence import Protocol
 from bloch.tissue import tissues_at
-from pirecon.training.scans.anatomy import SIZE, abdomen_image, brain_image, knee_image
+from pirecon.training.scans.anatomy import abdomen_image, brain_image, knee_image
+from pirecon.training.scans.image_library import SIZE, load_library
 from pirecon.training.scans.image_shares import ImageShares
 
 
@@ -46,3 +48,12 @@ def test_a_voxel_of_two_tissues_gives_the_mean_of_their_signals() -> None:
 def test_a_field_in_gauss_is_refused() -> None:
     with pytest.raises(ValueError, match=r"within 0.01–7 T"):
         ImageShares(field_strength=(500.0, 5500.0))
+
+
+def test_a_library_that_was_cut_off_is_noticed(tmp_path: Path) -> None:
+    made = load_library("zeros", lambda: iter([np.zeros((SIZE, SIZE))] * 2), tmp_path, "key")
+    assert made.shape == (2, SIZE, SIZE)
+    (path,) = tmp_path.glob("*.npy")
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match="is damaged"):
+        load_library("zeros", lambda: iter([]), tmp_path, "key")
