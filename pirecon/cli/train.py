@@ -17,11 +17,11 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in th
 
 def train_command(config: ConfigFile, fresh: Fresh = False, resume: Resume = False, quiet: Quiet = False) -> None:
     """Train an unrolled network; an interrupted run goes on when called again."""
+    if fresh and resume:
+        raise typer.BadParameter("one starts over, the other goes on; give one of them", param_hint="--fresh, --resume")
     from pirecon.training.config import read_config
     from pirecon.training.fit import fit  # Lightning is slow to import and an optional dependency
 
-    if fresh and resume:
-        raise typer.BadParameter("one starts over, the other goes on; give one of them", param_hint="--fresh, --resume")
     with notes(Console(stderr=True, quiet=quiet)):
         path = fit(read_config(config), progress=not quiet, fresh=fresh, changed=resume)
     Console(stderr=True, quiet=quiet).print(f"wrote {path}", highlight=False, markup=False)
