@@ -25,6 +25,7 @@ from pirecon.training.scans.stream import Source, augment
 WINDOW = 64  # voxels
 MATRICES = (80, 96, 128, 160)
 IMAGES = 5  # in a batch, each with every corruption
+EXAMINED = 40  # batches
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def main() -> None:
     began = time.perf_counter()
     network = train(sources, steps=options.steps, seed=options.seed)
     minutes = (time.perf_counter() - began) / 60
-    lesson = examine(network, sources, batches=40, seed=options.seed)
+    lesson = examine(network, sources, batches=EXAMINED, seed=options.seed)
     card: dict[str, object] = {
         "task": "which of these was done to an image",
         "classes": list(CORRUPTIONS),
