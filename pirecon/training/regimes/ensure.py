@@ -15,9 +15,9 @@ class ENSURE(SURE):
     """:class:`SURE` whose samples count by 1/p(k), p(k) being how often sampling patterns measure k.
 
     Σ_k M(k) |h(k) − μ(k)|² / p(k) has the expectation Σ_k |h(k) − μ(k)|² over patterns M, so that rare samples stand
-    for those that other scans lack, and the whole k-space where p > 0 is learned. As in the paper this is exact for images
-    that do not depend on the pattern, and near for networks whose error depends on it little. In k-space
-    of all coils, which for maps of unit root sum of squares equals the paper's image domain.
+    for those that other scans lack, and the whole k-space where p > 0 is learned. It is exact for images that do not
+    depend on the pattern, and near for networks whose error depends on it little. It is counted in the k-space of all
+    coils, where the paper counts in the image.
 
     p comes from "density" (batch, 1, kz, ky, kx) where the batch has it. Otherwise it is the mean over the scans seen
     so far, on a coarse grid of k-space, and is saved with the regime.
