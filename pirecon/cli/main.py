@@ -13,6 +13,7 @@ from pirecon.cli.fat_water import fat_water_command
 from pirecon.cli.field_map import field_map_command
 from pirecon.cli.info import info_command
 from pirecon.cli.models import models_command
+from pirecon.cli.quantify import quantify_command
 from pirecon.cli.reconstruct import reconstruct_command
 from pirecon.cli.train import evaluate_command, train_command
 
@@ -26,6 +27,7 @@ app.command("info")(info_command)
 app.command("reconstruct")(reconstruct_command)
 app.command("combine")(combine_command)
 app.command("fat-water")(fat_water_command)
+app.command("quantify")(quantify_command)
 app.command("field-map")(field_map_command)
 app.command("models")(models_command)
 app.command("adapt")(adapt_command)

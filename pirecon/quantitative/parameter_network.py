@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -64,14 +65,46 @@ class ParameterNetwork(nn.Module):
             if self.network is None:
                 raise ValueError("no network makes images here: give images=")
             images = self.network(kspace, E)
-        magnitude = images.abs()
-        maps = fit_contrasts(magnitude.detach(), contrasts, field_strength)
-        for _ in range(self.head.n_iterations if self.head is not None else 0):
-            model = modelled_images(maps, contrasts, images)
-            residuals = (magnitude - model.abs(), _kspace_pull(kspace, E, model, images))
-            features = head_features(maps, contrasts, residuals=residuals, field_strength=field_strength)
-            maps = refined(self.head, maps, features)  # type: ignore[arg-type]
+        maps = fit_contrasts(images.abs().detach(), contrasts, field_strength)
+        if self.head is not None:
+            adjoint = E.adjoint(kspace)
+            maps = refine_maps(
+                self.head,
+                maps,
+                images,
+                contrasts=contrasts,
+                field_strength=field_strength,
+                pull=lambda model: adjoint - E.normal(model),
+            )
         return Exam(images, maps)
+
+
+def refine_maps(
+    head: MapHead,
+    maps: ParameterMaps,
+    images: Tensor,
+    *,
+    contrasts: Contrasts,
+    field_strength: Tensor | float,
+    pull: Callable[[Tensor], Tensor],
+) -> ParameterMaps:
+    """The head's refinements of maps, one after the other.
+
+    Args:
+        head: learned.
+        maps: start, ``(*batch, z, y, x)``.
+        images: complex ``(*batch, contrast, z, y, x)``, SNR units.
+        contrasts: protocols ``(*batch, contrast)``.
+        field_strength: B0, T.
+        pull: modelled images m → E.H(y − E m), what the measurement misses; complex, shape of ``images``.
+    """
+    phasor = images / images.abs().clamp_min(1e-6)
+    for _ in range(head.n_iterations):
+        model = modelled_images(maps, contrasts, images)
+        # Only what lies along the phase of the image can come from relaxation.
+        residuals = (images.abs() - model.abs(), (pull(model) * phasor.conj()).real)
+        maps = refined(head, maps, head_features(maps, contrasts, residuals=residuals, field_strength=field_strength))
+    return maps
 
 
 def modelled_images(maps: ParameterMaps, contrasts: Contrasts, images: Tensor) -> Tensor:
@@ -97,9 +130,3 @@ def with_phase(signals: Tensor, images: Tensor, contrasts: Contrasts) -> Tensor:
     """Signals as images in SNR units, with the phase of ``images``; see :func:`modelled_images`."""
     phasor = images / images.abs().clamp_min(1e-6)
     return contrasts.gain.to(signals)[..., None, None, None] * signals.abs() * phasor
-
-
-def _kspace_pull(kspace: Tensor, E: LinearOperator, model: Tensor, images: Tensor) -> Tensor:
-    """Re(e^{−iφ} E.H(y − E m)): what the measurement misses along the model's phase."""
-    missing = E.adjoint(kspace) - E.normal(model)
-    return (missing * (images / images.abs().clamp_min(1e-6)).conj()).real
