@@ -85,6 +85,6 @@ def _package(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"the prior {name!r} needs the package {name} ({error}); install it with `pip install {name}` if its licence "
+            f"the prior {name!r} needs the package {name} ({error}); `pip install {name}` if its licence "
             "allows your use: it is for non-commercial use only. 'wavelet' and 'tv' need nothing"
         ) from error

@@ -22,7 +22,8 @@ def polynomial_phasor(image: Tensor, *, n_axes: int = 2) -> Tensor:
     c_ab = Σ_{n in block b} x[n + e_a] x*[n] is the lag-one autocorrelation along axis a; its phase is the local slope
     of the image's phase (Ahn and Cho, IEEE Trans Med Imaging 6:32 (1987)), so nothing has to be unwrapped; w = |c|. The
     mean slope of the image is taken out first, then low degrees, which reach across the air where the noise would lead
-    high ones astray. A step maximises the parabola that touches the sum from below, so the sum never falls.
+    high ones astray. A step maximises the parabola that touches the sum from below, so the sum never falls. The second
+    time round the slopes that are left are alike within a block, wherever in it the image is bright.
 
     Where the image is multiplied by exp(iθ) with such a polynomial θ, ψ becomes ψ + θ but for a constant.
 
@@ -33,8 +34,14 @@ def polynomial_phasor(image: Tensor, *, n_axes: int = 2) -> Tensor:
     Returns:
         Complex phasor of modulus 1, shape of ``image``.
     """
-    grid = image.shape[-n_axes:]
-    x = image.reshape(-1, *grid)
+    x = image.reshape(-1, *image.shape[-n_axes:])
+    phasor = _fitted_phasor(x)
+    return (phasor * _fitted_phasor(x * phasor.conj())).reshape(image.shape)
+
+
+def _fitted_phasor(x: Tensor) -> Tensor:
+    """exp(iψ) for ``(batch, *grid)``."""
+    grid, n_axes = x.shape[1:], x.ndim - 1
     mean_slopes, products = [], []
     for axis in range(1, n_axes + 1):
         n = x.shape[axis]
@@ -43,12 +50,12 @@ def polynomial_phasor(image: Tensor, *, n_axes: int = 2) -> Tensor:
         slope = blocks.sum(dim=1, keepdim=True).angle()  # (batch, 1)
         mean_slopes.append(slope)
         products.append(blocks * torch.polar(torch.ones_like(slope), -slope))
-    terms = _Terms.of(tuple(grid), image.device, image.real.dtype)
+    terms = _Terms.of(tuple(grid), x.device, x.real.dtype)
     coefficients = _fit(torch.cat(products, dim=1), terms)
     for axis, slope in enumerate(mean_slopes):
         coefficients[:, terms.linear[axis]] += slope[:, 0] * grid[axis] / 2  # P_1(u) = u has slope 2/n
     phase = terms.evaluate(coefficients)
-    return torch.polar(torch.ones_like(phase), phase).reshape(image.shape)
+    return torch.polar(torch.ones_like(phase), phase)
 
 
 def _block_sums(lag: Tensor, grid: Sequence[int]) -> Tensor:
