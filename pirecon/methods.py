@@ -11,10 +11,12 @@ from torch import Tensor
 
 from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.classical import adjoint, cg_sense, l1_wavelet, total_variation
+from pirecon.measurement.guide import UsedGuide
+from pirecon.priors.guided import prepare_guide
 from pirecon.scan_specific.methods import deep_image_prior_method, zero_shot_method
 from pirecon.unrolled import load_checkpoint, outside_training_range
 
-Method = Callable[[Tensor, LinearOperator], Tensor]
+Method = Callable[..., Tensor]  # (kspace, E), and the image's guide where there is one
 
 CLASSICAL: dict[str, Method] = {
     "adjoint": adjoint,
@@ -33,6 +35,7 @@ def choose_method(
     checkpoint: str | Path = "default",
     device: torch.device | None = None,
     field_strength: float | None = None,
+    used_guides: list[UsedGuide] | None = None,
 ) -> Method:
     """The method called ``name``: weighted whitened samples ``(coil, kz, ky, kx)`` and E → image ``(z, y, x)``.
 
@@ -42,11 +45,15 @@ def choose_method(
             trained for the scheme "plug-and-play"), or that "zero-shot" tunes to each image.
         device: of the network.
         field_strength: of the data, T, to compare with the training range.
+        used_guides: given where the method will be called with a guide as third argument; what became of each of
+            them is appended.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
         ValueError: unknown name, or a checkpoint for another method.
     """
+    if used_guides is not None and name != "unrolled":
+        raise ValueError(f"the method {name!r} takes no guide; use 'unrolled' with a checkpoint that does")
     if name in CLASSICAL:
         return CLASSICAL[name]
     if name == DIP:
@@ -62,13 +69,21 @@ def choose_method(
             "stage with train = \"denoiser\", or use the method 'unrolled'"
         )
     network.to(device)
+    if used_guides is not None and not any(getattr(prior, "takes_guide", False) for prior in network.priors):
+        raise ValueError(
+            f"the checkpoint {str(checkpoint)!r} takes no guide (its prior is {card.architecture.prior!r}); leave the "
+            "guide out, or train one with prior = \"guided_unet\" (experiments/regimes/guided.toml)"
+        )
     if name == "zero-shot":
         return zero_shot_method(network)
     said: set[str] = set()
 
     @torch.no_grad()
-    def learned(kspace: Tensor, E: LinearOperator) -> Tensor:
-        image: Tensor = network(kspace, E)
+    def learned(kspace: Tensor, E: LinearOperator, guide: Tensor | None = None) -> Tensor:
+        if used_guides is not None and guide is not None:
+            guide, placement = prepare_guide(network.start(E.adjoint(kspace), E)[0], guide)
+            used_guides.append(UsedGuide(placement, float(guide[..., 1, :, :, :].mean())))
+        image: Tensor = network(kspace, E, guide=guide)
         for message in outside_training_range(card, kspace, E, image, field_strength=field_strength):
             if message.split(":")[0] not in said:
                 said.add(message.split(":")[0])

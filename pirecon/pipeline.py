@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pirecon.image.image import Image
 from pirecon.measurement import Choices, Matrix, Measurement, calibrate
+from pirecon.measurement.guide import Guides, UsedGuide, guide_note, guides_of
 from pirecon.methods import Method, choose_method
 from pirecon.rawdata import RawData, audit, read_mrd
 
@@ -25,6 +26,7 @@ def reconstruct(  # noqa: PLR0913 - the one call with everything a user can wish
     n_coils: int | None = None,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
+    guide: str | Path | None = None,
 ) -> Image:
     """Raw file → image.
 
@@ -38,6 +40,7 @@ def reconstruct(  # noqa: PLR0913 - the one call with everything a user can wish
         n_coils: compress to this many virtual coils; None keeps all.
         device: where to compute, for example "cuda".
         progress: called with (done, total) after each slice or volume.
+        guide: NIfTI file with another contrast of the patient, for a network that takes one.
 
     Returns:
         Image in SNR units, complex64 ``(*batch, z, y, x)``, on the CPU; its ``notes`` say what was done.
@@ -47,11 +50,21 @@ def reconstruct(  # noqa: PLR0913 - the one call with everything a user can wish
         ValueError: the raw data or the arguments cannot be used; the message says why and what to do.
     """
     raw = source if isinstance(source, RawData) else read_mrd(source)
-    solve = choose_method(method, checkpoint=checkpoint, device=torch.device(device), field_strength=raw.field_strength)
+    used_guides: list[UsedGuide] | None = None if guide is None else []
+    solve = choose_method(
+        method,
+        checkpoint=checkpoint,
+        device=torch.device(device),
+        field_strength=raw.field_strength,
+        used_guides=used_guides,
+    )
     measurement = calibrate(
         raw, choices=choices, matrix=matrix, voxel=voxel, n_coils=n_coils, device=torch.device(device)
     )
-    image = solve_all(measurement, solve, progress=progress)
+    guides = None if guide is None else guides_of(measurement, guide)
+    image = solve_all(measurement, solve, progress=progress, guides=guides)
+    if guides is not None and used_guides is not None:
+        measurement.notes["guide"] = guide_note(guides, used_guides, measurement)
     metadata: dict[str, object] = {
         "method": method,
         "field_strength": raw.field_strength,
@@ -70,11 +83,18 @@ def reconstruct(  # noqa: PLR0913 - the one call with everything a user can wish
     )
 
 
-def solve_all(measurement: Measurement, solve: Method, *, progress: Callable[[int, int], None] | None = None) -> Tensor:
+def solve_all(
+    measurement: Measurement,
+    solve: Method,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    guides: Guides | None = None,
+) -> Tensor:
     """Reconstruct every slice (contrast, repetition, …) in turn, complex ``(*batch, z, y, x)``: the memory of one."""
     images = []
     for index in range(measurement.n_images):
-        images.append(solve(*measurement.encoding(index)))
+        guide = () if guides is None else (guides.images[index],)
+        images.append(solve(*measurement.encoding(index), *guide))
         if progress is not None:
             progress(index + 1, measurement.n_images)
     return torch.stack(images).reshape(*measurement.batch, *measurement.matrix)

@@ -54,6 +54,10 @@ def reconstruct_command(
     device: DeviceName = "cpu",
     also: Annotated[list[Path] | None, typer.Option(help="Write the image here as well; may be repeated.")] = None,
     quiet: Quiet = False,
+    guide: Annotated[
+        Path | None,
+        typer.Option(metavar="NIFTI", help="Another contrast of the patient, for a checkpoint that takes a guide."),
+    ] = None,
     interference: Annotated[
         bool | None, typer.Option(help="Cancel radio-frequency interference.", rich_help_panel=PHYSICS)
     ] = None,
@@ -145,6 +149,7 @@ def reconstruct_command(
             n_coils=coils,
             device=device_of(device),
             progress=bar,
+            guide=guide,
         )
     for station, note in image.notes.items():
         console.print(f"{station}: {note}", highlight=False, markup=False)
