@@ -113,10 +113,10 @@ def _samples(path: str | os.PathLike[str], geometry: Geometry) -> tuple[int, int
     import nibabel  # slow to import, and only needed here
 
     try:
-        affine = np.asarray(nibabel.load(path).affine, dtype=float)[:3, :3]  # type: ignore[attr-defined]
+        affine = np.asarray(nibabel.load(path).affine, dtype=np.float64)[:3, :3]  # type: ignore[attr-defined]
     except (nibabel.filebasedimages.ImageFileError, AttributeError) as error:
         raise ValueError(f"{path}: this is no NIfTI image ({error}); give a .nii or .nii.gz as guide") from error
-    steps = np.asarray(geometry.directions, dtype=float) * 1e3 * np.asarray(geometry.voxel_size)[:, None]
+    steps = np.asarray(geometry.directions, dtype=np.float64) * 1e3 * np.asarray(geometry.voxel_size)[:, None]
     indices = np.abs(np.linalg.solve(affine, (steps * np.array([-1, -1, 1])).T)).max(axis=0)
     z, y, x = (min(MOST_SAMPLES, 2 * math.ceil((n - 1 - 1e-3) / 2) + 1 if n > 1 else 1) for n in indices)
     return z, y, x

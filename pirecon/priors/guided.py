@@ -13,8 +13,9 @@ from pirecon.priors.smooth_phase import smooth_phase
 from pirecon.priors.unet import UNet
 
 LEAST_MARGIN, FULL_MARGIN = 0.06, 0.16
-"""Of a placement's :attr:`Placement.margin`: none of 200 wrong guides (other heads) reached the second one without
-noise or aliasing helping, nine of ten right ones exceed the first."""
+"""Of a placement's :attr:`Placement.margin`: below the first a guide is not trusted, above the second fully. With a
+stricter surrounding (2.5 voxels) nine of ten wrong heads (simulated ones, and two real patients against each other)
+stayed below 0.06 at 128 x 128 voxels and SNR 2 to 20, and right ones had medians of 0.09 to 0.31."""
 
 LEAST_SHARE, FULL_SHARE = 0.4, 0.9
 """Of :func:`local_share`: below the first a place is not trusted, above the second fully."""
