@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch.utils.data import IterableDataset
 
-from pirecon.training.scans.guide import GuidedScans
 from pirecon.training.scans.examinations import Examinations
+from pirecon.training.scans.guide import GuidedScans
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.played_stream import PlayedScans
 from pirecon.training.scans.recorded import RecordedScans
@@ -39,7 +39,13 @@ class Simulation(TrainingData):
 
 
 # The key is what `kind` in the config's table [data] says; the other keys of the table are the dataclass's fields.
-KINDS: dict[str, type[TrainingData]] = {"simulation": Simulation, "guided": GuidedScans, "recorded": RecordedScans, "played": PlayedScans, "examinations": Examinations}
+KINDS: dict[str, type[TrainingData]] = {
+    "simulation": Simulation,
+    "guided": GuidedScans,
+    "recorded": RecordedScans,
+    "examinations": Examinations,
+    "played": PlayedScans,
+}
 
 
 def build_stream(config: TrainingConfig, stage: int, *, process: int = 0, start: int = 0) -> IterableDataset:

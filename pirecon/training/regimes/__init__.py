@@ -1,3 +1,4 @@
+"""Training regimes by name: supervised, adversarial, self-supervised, physics-informed."""
 
 from __future__ import annotations
 
@@ -9,14 +10,14 @@ from pirecon.training.regimes.guided import Guided
 from pirecon.training.regimes.noise2noise import Noise2Noise
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
 from pirecon.training.regimes.ssdu import SSDU, MultiMaskSSDU
-from pirecon.training.regimes.sure import SURE
 from pirecon.training.regimes.supervised import Supervised
+from pirecon.training.regimes.sure import SURE
 
 REGIMES: dict[str, type[Regime]] = {
     "supervised": Supervised,
-    "guided": Guided,
     "adversarial": Adversarial,
     "bloch_consistency": BlochConsistency,
+    "guided": Guided,
     "noise2noise": Noise2Noise,
     "ssdu": SSDU,
     "multi_mask_ssdu": MultiMaskSSDU,
