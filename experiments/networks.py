@@ -15,6 +15,7 @@ from pirecon.training.card import trained_seconds
 from pirecon.training.config import TrainingConfig
 from pirecon.training.evaluation.benchmark import BenchmarkConfig
 from pirecon.training.evaluation.evaluate import Results, evaluate
+from pirecon.training.evaluation.measure import CaseResult
 from pirecon.training.fit import fit
 from pirecon.unrolled import load_checkpoint
 
@@ -62,7 +63,7 @@ def compare(benchmark: BenchmarkConfig, networks: Mapping[str, str], experiment:
 
 
 def score(
-    results: Results, names: list[str], metric: str, *, where: Callable[..., bool] = lambda case: True
+    results: Results, names: list[str], metric: str, *, where: Callable[[CaseResult], bool] = lambda case: True
 ) -> tuple[float, float]:
     """Mean over scans and over trainings, and the standard deviation of the trainings' means.
 
@@ -77,6 +78,11 @@ def score(
     cases = [case for case in results.cases if where(case)]
     means = [statistics.fmean(getattr(case.methods[name].metrics, metric) for case in cases) for name in names]
     return statistics.fmean(means), statistics.stdev(means) if len(means) > 1 else 0.0
+
+
+def of_part(real: bool) -> Callable[[CaseResult], bool]:
+    """Whether a case's truth is a real 3 T slice, or a simulated brain."""
+    return lambda case: case.image.startswith("brain_3T") == real
 
 
 def with_error(value: tuple[float, float], digits: int) -> str:

@@ -10,14 +10,14 @@ import matplotlib
 from matplotlib import pyplot as plt
 
 from experiments.machine import page_head, table
-from experiments.networks import compare, cost, score, with_error
+from experiments.networks import compare, cost, of_part, score, with_error
 from experiments.prior_swap.networks import PRIORS, SEEDS, USES, train_prior
 from pirecon.training.evaluation.benchmark import read_benchmark
 from pirecon.training.evaluation.evaluate import Results
 
 HERE = Path(__file__).parent
 METRICS = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 3), "nrmse": ("NRMSE", 3), "sharpness": ("edges", 3)}
-PARTS = {"simulated": "brain", "real 3 T": "brain_3T"}  # how the images' names begin
+PARTS = {"simulated brains": False, "real 3 T slices": True}
 
 
 def main() -> None:
@@ -36,21 +36,16 @@ def main() -> None:
         "prior_swap",
         f"{len(results.cases)} scans, seed {benchmark.seed}; trainings with seeds {', '.join(map(str, SEEDS))}",
     )
-    for title, begins in PARTS.items():
-        lines += [f"## {title}", "", *table(*rows(results, networks, begins)), ""]
+    for title, real in PARTS.items():
+        lines += [f"## {title}", "", *table(*rows(results, networks, real)), ""]
     figure(results, HERE / "psnr.png")
     lines += ["![PSNR of every prior in both uses](psnr.png)"]
     (HERE / "result.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def of_part(begins: str):  # type: ignore[no-untyped-def]
-    """Whether a case's image is of the part whose names begin so."""
-    return lambda case: case.image.startswith("brain_3T") == (begins == "brain_3T")
-
-
-def rows(results: Results, networks: dict[str, str], begins: str) -> tuple[list[str], list[list[str]]]:
+def rows(results: Results, networks: dict[str, str], real: bool) -> tuple[list[str], list[list[str]]]:
     """Header and rows of one part's table."""
-    where = of_part(begins)
+    where = of_part(real)
     header = ["prior", "use", *(title for title, _ in METRICS.values()), "parameters", "steps", "min"]
     body = []
     for prior, use in itertools.product(PRIORS, USES):
@@ -69,16 +64,16 @@ def figure(results: Results, path: Path) -> None:
     """Bars of PSNR, one panel for each part."""
     matplotlib.use("Agg")
     panels, axes = plt.subplots(len(PARTS), 1, figsize=(8, 6), sharex=True, layout="constrained")
-    for axis, (title, begins) in zip(axes, PARTS.items(), strict=True):
+    for axis, (title, real) in zip(axes, PARTS.items(), strict=True):
         for offset, use in enumerate(USES):
             found = [
-                score(results, [f"{prior} {use} {seed}" for seed in SEEDS], "psnr", where=of_part(begins))
+                score(results, [f"{prior} {use} {seed}" for seed in SEEDS], "psnr", where=of_part(real))
                 for prior in PRIORS
             ]
             positions = [n + 0.4 * offset - 0.2 for n in range(len(PRIORS))]
             axis.bar(positions, [m for m, _ in found], 0.38, yerr=[d for _, d in found], label=use)
         for method, style in (("cg-sense", ":"), ("tv-oracle", "--")):
-            level, _ = score(results, [method], "psnr", where=of_part(begins))
+            level, _ = score(results, [method], "psnr", where=of_part(real))
             axis.axhline(level, linestyle=style, color="k", linewidth=1, label=method)
         low = min(m for m, _ in found)
         axis.set(title=title, ylabel="PSNR, dB", ylim=(low - 6, None), xticks=range(len(PRIORS)), xticklabels=PRIORS)

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from experiments.machine import page_head, table
-from experiments.networks import compare, score
+from experiments.networks import compare, of_part, score
 from pirecon.training.evaluation.benchmark import read_benchmark
 from pirecon.training.evaluation.evaluate import Results
 
@@ -66,7 +66,7 @@ def _cell(way: str, snr: float, share: float) -> tuple[float, float]:
 def _mean(results: Results, method: str, metric: str, real: bool, cell: tuple[float, float]) -> float:
     def inside(case) -> bool:  # type: ignore[no-untyped-def]
         close = math.isclose(case.acceleration, cell[0], rel_tol=1e-3) and math.isclose(case.snr, cell[1], rel_tol=1e-3)
-        return close and case.image.startswith("brain_3T") == real
+        return close and of_part(real)(case)
 
     return score(results, [method], metric, where=inside)[0]
 
