@@ -84,7 +84,8 @@ def _fit(products: Tensor, terms: _Terms) -> Tensor:
     diagonal += DAMPING * diagonal + torch.finfo(angle.dtype).eps * terms.slopes.square().sum()
     coefficients = angle.new_zeros(len(products), len(terms.slopes))
     for n_terms in terms.counts:
-        factor = torch.linalg.cholesky(matrix[:, :n_terms, :n_terms])
+        # Unchecked: an image that is not a number gives such a phase, and the training says in which batch.
+        factor = torch.linalg.cholesky_ex(matrix[:, :n_terms, :n_terms]).L
         slopes = terms.slopes[:n_terms]
         for _ in range(N_STEPS):
             misfit = weight * torch.sin(angle - coefficients @ terms.slopes)
