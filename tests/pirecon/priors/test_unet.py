@@ -82,6 +82,6 @@ def test_unknown_family_and_options_are_refused() -> None:
 
 
 def test_an_image_that_is_not_a_number_stays_one() -> None:
-    # The training stops at a loss that is not finite and names the batch; nothing before it may fail for another reason.
+    # The training stops at a loss that is not finite and names the batch; nothing may fail before that.
     image = torch.full((1, 1, 24, 20), float("nan"), dtype=torch.complex64)
     assert bool(UNet(widths=(4, 8), blocks=(1, 1))(image, torch.ones(1)).isnan().all())
