@@ -71,7 +71,7 @@ def _fit(image: np.ndarray) -> np.ndarray:
 
 
 def load_library(name: str, make: Callable[[], Iterator[np.ndarray]], cache: Path, key: object) -> np.ndarray:
-    """Images of one source, float16 ``(n, SIZE, SIZE)``, memory-mapped; made on the first call, then read.
+    """Images of one source, float16 ``(n, …, SIZE, SIZE)``, memory-mapped; made on the first call, then read.
 
     Args:
         name: source name, part of the file's name.
@@ -99,7 +99,7 @@ def _read_library(path: Path) -> np.ndarray:
         images = np.load(path, mmap_mode="r")
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it, and the next run renders it again") from error
-    if images.ndim != 3 or images.shape[1:] != (SIZE, SIZE) or images.dtype != np.float16:
+    if images.ndim < 3 or images.shape[-2:] != (SIZE, SIZE) or images.dtype != np.float16:
         raise ValueError(
             f"{path} holds {images.shape} of {images.dtype} where images of {SIZE} × {SIZE} in float16 were written; "
             "delete it, and the next run renders it again"
