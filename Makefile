@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/.installed
 TESTS ?= tests
-CONFIG ?= experiments/first_training/config.toml
+CONFIG ?= experiments/checkpoints/default.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench results docs train clean
