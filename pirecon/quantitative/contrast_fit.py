@@ -129,6 +129,24 @@ def fit_contrasts(
     return maps_of(p)
 
 
+def following(maps: ParameterMaps, magnitude: Tensor, contrasts: Contrasts) -> ParameterMaps:
+    """The same maps, through which a gradient reaches the images that they were fitted to.
+
+        ∂p/∂x = (JᵀJ + Λ)⁻¹ Jᵀ
+
+    The implicit function theorem at the minimum, with Gauss and Newton's curvature: exact where the images follow the
+    model.
+
+    Args:
+        maps: of :func:`fit_contrasts`.
+        magnitude: that they were fitted to, ``(*batch, contrast, z, y, x)``.
+        contrasts: their protocols.
+    """
+    with torch.no_grad():
+        curve, start = curvature(contrasts, maps), maps.logarithms()
+    return maps_of(start + newton_step(curve, magnitude - magnitude.detach(), torch.zeros_like(start)))
+
+
 def typical(images: Tensor, field_strength: Tensor | float) -> Tensor:
     """ln (1, T1, T2) of typical tissue at this field, broadcasts against ``(*batch, 3, z, y, x)``."""
     T1 = typical_T1(field_strength).to(images.real)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pirecon.algebra.linear_operator import LinearOperator
-from pirecon.quantitative.contrast_fit import ParameterMaps, fit_contrasts
+from pirecon.quantitative.contrast_fit import ParameterMaps, fit_contrasts, following
 from pirecon.quantitative.contrasts import Contrasts, contrast_signals
 from pirecon.quantitative.map_head import MapHead, head_features, refined
 
@@ -65,7 +65,10 @@ class ParameterNetwork(nn.Module):
             if self.network is None:
                 raise ValueError("no network makes images here: give images=")
             images = self.network(kspace, E)
-        maps = fit_contrasts(images.abs().detach(), contrasts, field_strength)
+        magnitude = images.abs()
+        maps = fit_contrasts(magnitude.detach(), contrasts, field_strength)
+        if magnitude.requires_grad:
+            maps = following(maps, magnitude, contrasts)
         if self.head is not None:
             adjoint = E.adjoint(kspace)
             maps = refine_maps(

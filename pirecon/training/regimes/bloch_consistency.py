@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +13,8 @@ from pirecon.quantitative.contrasts import Contrasts
 from pirecon.quantitative.map_head import MapHead
 from pirecon.quantitative.parameter_network import ParameterNetwork, with_phase
 from pirecon.scan_specific import chi_square, split_samples
-from pirecon.training.losses import log_squared_error
+from pirecon.training.losses import build_loss
+from pirecon.training.regimes.contrast_axis import each_contrast
 from pirecon.training.regimes.needs import require
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
 from pirecon.training.scans.protocols import KEYS, protocols_of
@@ -23,13 +26,17 @@ class BlochConsistency(Regime):
     """The network also outputs PD, T1 and T2, and bloch's signal of them must fit the k-space of every contrast.
 
         χ² = Σ_c ‖E_c s(PD, T1, T2; protocol_c) − y_c‖² / 2n  on samples the network did not see, expectation ≥ 1
-        loss = χ²-term + images · ½ ln MSE(x_c, truth_c) + maps · |ln (PD, T1, T2) − ln truth|
+        loss = χ²-term + images · L(x_c, truth_c) + maps · |ln (PD, T1, T2) − ln truth|
 
     The images' and the maps' terms are left out where a batch lacks the truth: then bloch is the only teacher. The χ²
     of a voxel with two tissues stays above 1, because no single T1 and T2 gives their mixed signal; so that these do
     not outweigh everything at high SNR, the term is ``ln(1 + χ²)``.
 
+    The term reaches the images through the voxelwise fit, whose slopes by the images are known: what an image has that
+    no tissue has in common with the other contrasts is judged by samples that the network did not see.
+
     Args:
+        loss: L, weights by name in ``pirecon.training.losses.LOSSES``; the log squared error where not given.
         chi_square: weight of the Bloch term; 0 for none.
         images: weight of the images' distance to their truth.
         maps: weight of the maps' distance to their truth, where a voxel holds one tissue.
@@ -40,6 +47,7 @@ class BlochConsistency(Regime):
 
     def __init__(
         self,
+        loss: Mapping[str, float] | None = None,
         *,
         chi_square: float = 1.0,
         images: float = 1.0,
@@ -51,6 +59,7 @@ class BlochConsistency(Regime):
         super().__init__()
         if not 0 < held_out < 1:
             raise ValueError(f"the share of held-out samples is {held_out}, but it must lie above 0 and below 1")
+        self.loss = build_loss({"log_squared_error": 1.0} if loss is None else loss)
         self.weights = {"chi square": chi_square, "images": images, "maps": maps}
         self.held_out = held_out
         self.head = MapHead(width, n_iterations=n_refinements)
@@ -73,13 +82,19 @@ class BlochConsistency(Regime):
         misfit = bloch_chi_square(batch, exam.images, exam.maps, hidden)
         terms = {"chi square": torch.log1p(misfit).mean()}
         if "truth" in batch:
-            terms["images"] = log_squared_error(exam.images.flatten(0, 1), batch["truth"].flatten(0, 1))
+            terms["images"] = self._of_images(exam.images, batch)
         if all(key in batch for key in ("pd", "t1", "t2", "pure")):
             terms["maps"] = map_distance(exam.maps, batch).mean()
         total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         parts = {"Bloch chi square": misfit.mean().detach()}
         parts |= {name: terms[name].detach() for name in ("images", "maps") if name in terms}
         return RegimeLoss(total, parts=parts)
+
+    def _of_images(self, images: Tensor, batch: Batch) -> Tensor:
+        scans = each_contrast(batch)
+        E = CartesianSense(scans["maps"], scans["weights"])
+        total: Tensor = self.loss(images.flatten(0, 1), scans["truth"], scans["kspace"], E)[0]
+        return total
 
 
 def bloch_chi_square(batch: Batch, images: Tensor, maps: ParameterMaps, kept: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bloch.phantom import Phantom
 from bloch.sequence import Protocol
 from bloch.sequence.signal_equations import inversion_recovery, spin_echo, spoiled_gradient_echo, turbo_spin_echo
 from pirecon.training.scans.image_library import SIZE, in_parallel, load_library
@@ -41,6 +42,11 @@ def anatomy_image(seed: int) -> np.ndarray:
 
     torch.set_num_threads(1)
     phantom = random_brain_slice(torch.Generator().manual_seed(1_000_003 * seed + 3), matrix=(SIZE, SIZE))
+    return two_tissues(phantom)
+
+
+def two_tissues(phantom: Phantom) -> np.ndarray:
+    """The two main tissues of each voxel of a slice, as rows of :func:`tissue_names`, and their fractions."""
     names = tissue_names()
     fraction, row = phantom.fractions[:, 0].topk(2, dim=0)
     label = torch.tensor([names.index(name) for name in phantom.tissues])[row]

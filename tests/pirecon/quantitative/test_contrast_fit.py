@@ -11,7 +11,15 @@ from torch import Tensor
 
 from bloch.magnetisation.phase_graph_echo_train import EchoTrain, steady_echo_train
 from bloch.sequence.signal_equations import inversion_recovery, spin_echo, spoiled_gradient_echo, turbo_spin_echo
-from pirecon.quantitative.contrast_fit import PRIOR_DEVIATION, curvature, deviation, fit_contrasts, maps_of
+from pirecon.quantitative.contrast_fit import (
+    PRIOR_DEVIATION,
+    ParameterMaps,
+    curvature,
+    deviation,
+    fit_contrasts,
+    following,
+    maps_of,
+)
 from pirecon.quantitative.contrasts import Contrasts, contrast_signals
 
 F64 = torch.float64
@@ -138,3 +146,17 @@ def test_the_information_is_the_curvature_of_the_misfit() -> None:
         prior = 0.5 * (step[1:] / PRIOR_DEVIATION).square().sum()
         expected = 0.5 * step @ here.information[0, 0, 0] @ step
         assert float(grown + prior) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_maps_follow_the_images_as_a_fit_of_changed_images_does() -> None:
+    T1, T2 = tissue(1, 3, 5)
+    protocol = contrasts(SPIN, TURBO, DENSITY, INVERTED, gain=1e4)  # so much signal that the prior has no say
+    images = 1e4 * contrast_signals(protocol, T1, T2).value.abs()
+    change = 1e-4 * images * torch.randn(images.shape, generator=torch.Generator().manual_seed(2), dtype=F64)
+    images.requires_grad_()
+    maps = following(ParameterMaps(torch.ones_like(T1), T1, T2), images, protocol)
+    found = fit_contrasts((images + change).detach(), protocol, 0.1, n_iterations=20).logarithms()
+    for row, value in enumerate((maps.proton_density, maps.T1, maps.T2)):
+        (slope,) = torch.autograd.grad(value.log().sum(), images, retain_graph=True)
+        expected = (slope * change).sum(0)
+        assert torch.allclose(found[row] - value.log(), expected, rtol=0.05, atol=2e-6)

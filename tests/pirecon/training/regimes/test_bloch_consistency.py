@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pirecon.quantitative.contrast_fit import ParameterMaps
 from pirecon.quantitative.contrasts import contrast_signals
 from pirecon.quantitative.map_head import load_map_head
+from pirecon.training.regimes import build_regime
 from pirecon.training.regimes.bloch_consistency import (
     BlochConsistency,
     bloch_chi_square,
@@ -17,7 +18,7 @@ from pirecon.training.regimes.bloch_consistency import (
     contrasts_of_batch,
 )
 from pirecon.training.regimes.regime import Batch
-from pirecon.training.scans.contrasts import ContrastStream
+from pirecon.training.scans.contrasts import ContrastRange, ContrastStream
 from pirecon.training.scans.simulation import ScanRange
 from pirecon.training.scans.tissue_maps import tissue_names
 from pirecon.unrolled import Architecture, build_network
@@ -64,6 +65,13 @@ def true_to_the_model(batch: Batch) -> tuple[Batch, ParameterMaps]:
     noise = torch.randn((*clean.shape, 2), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     batch["kspace"] = clean + batch["weights"] * torch.view_as_complex(noise)
     return batch, maps
+
+
+SCAN_KEYS = ("kspace", "weights", "maps", "truth")
+
+
+def _contrast(key: str, values: Tensor, contrast: int) -> Tensor:
+    return values[:, 0 if key == "maps" else contrast]
 
 
 def test_the_truth_leaves_nothing_but_noise() -> None:
@@ -153,3 +161,42 @@ def test_a_batch_without_protocols_is_refused() -> None:
     del batch["inversion_time"]
     with pytest.raises(ValueError, match="examinations"):
         regime(network, batch)
+
+
+def test_bloch_alone_corrects_the_magnitude_of_an_image() -> None:
+    """Without truth and head, one contrast that is too bright by 20 per cent is told so by the others."""
+    batch, _ = true_to_the_model(
+        ContrastStream(discs(), SCANS, voxels=5 * 24 * 24, seed=3, contrasts=ContrastRange((5,))).batch(0)
+    )
+    regime = BlochConsistency(width=4, n_refinements=0).double()
+    scale = torch.ones(5, dtype=torch.float64)
+    scale[1] = 1.2
+    scale.requires_grad_()
+    unknown = {key: value for key, value in batch.items() if key not in ("truth", "pd")}
+
+    def network(kspace: Tensor, E: object) -> Tensor:
+        return scale[:, None, None, None] * batch["truth"]
+
+    regime(network, unknown).network.backward()  # type: ignore[arg-type]
+    assert scale.grad is not None
+    assert scale.grad[1] > 0
+    assert scale.grad[1] == scale.grad.abs().max()
+
+
+def test_the_loss_of_the_images_is_that_of_single_scans() -> None:
+    loss = {"l1": 1.0, "kspace_true": 0.5}
+    batch = stream().batch(0)
+    blurred = 0.5 * (batch["truth"] + batch["truth"].roll(1, -1))
+    single = build_regime("supervised", {"loss": loss})
+
+    def of(images: Tensor, scans: Batch) -> float:
+        return single(lambda kspace, E: images, scans).network.item()  # type: ignore[arg-type]
+
+    together = of(blurred.flatten(0, 1), batch)
+    one_by_one = [
+        of(blurred[:, c], {key: _contrast(key, batch[key], c) for key in SCAN_KEYS})
+        for c in range(batch["kspace"].shape[1])
+    ]
+    assert together == pytest.approx(sum(one_by_one) / len(one_by_one), rel=1e-5)
+    both = BlochConsistency(loss, width=8, n_refinements=1)(lambda kspace, E: blurred, batch)  # type: ignore[arg-type]
+    assert float(both.parts["images"]) == pytest.approx(together, rel=1e-5)
