@@ -14,7 +14,7 @@ from pirecon.training.evaluation.evaluate import coil_label
 HERE = Path(__file__).parent
 SEEDS = (1, 2)
 TRAINED_AT = {"0.055 T": (0.055, 0.055), "0.55 T": (0.55, 0.55), "1.5 T": (1.5, 1.5), "0.05–1.5 T": (0.05, 1.5)}
-CLASSICAL = {"CG-SENSE": "cg-sense", "TV, oracle": "tv-oracle"}
+CLASSICAL = {"CG-SENSE": "cg-sense", "TV": "tv"}
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pirecon.training.evaluation.evaluate import Results
 HERE = Path(__file__).parent
 WHOLE = (5.0, 10.0, 20.0)  # voxel SNR of the whole scan
 SHARES = (1.0, 0.8, 0.6, 0.4, 0.2)  # of the scan time
-REFERENCES = {"CG-SENSE": "cg-sense", "wavelet, oracle": "wavelet-oracle"}
+REFERENCES = {"CG-SENSE": "cg-sense", "wavelet": "wavelet"}
 PARTS = {"simulated": False, "real 3 T": True}
 
 
