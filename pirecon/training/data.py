@@ -17,6 +17,7 @@ from pirecon.training.scans.simulation import ScanRange
 from pirecon.training.scans.sources import load_sources
 from pirecon.training.scans.stream import ScanStream
 from pirecon.training.scans.training_data import StreamSettings, TrainingData
+from pirecon.training.scans.volumes import Volumes
 
 if TYPE_CHECKING:
     from pirecon.training.config import TrainingConfig
@@ -45,6 +46,7 @@ KINDS: dict[str, type[TrainingData]] = {
     "recorded": RecordedScans,
     "examinations": Examinations,
     "played": PlayedScans,
+    "volumes": Volumes,
 }
 
 

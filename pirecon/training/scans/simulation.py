@@ -6,7 +6,10 @@ volume of real data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 
 import numpy as np
 import torch
@@ -17,6 +20,8 @@ from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
 from pirecon.encoding import CartesianSense
 
 Rng = np.random.Generator
+Direction = tuple[float, float, float]
+B0_DIRECTIONS: tuple[Direction, Direction] = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))  # a solenoid and a permanent magnet
 
 
 @dataclass(frozen=True)
@@ -24,10 +29,10 @@ class Scan:
     """What a network is given and what it should find.
 
     Attributes:
-        kspace: weighted samples with noise of standard deviation 1, ``(coil, 1, ky, kx)`` complex64.
-        maps: sensitivities, ``(coil, 1, y, x)`` complex64.
-        weights: 1 where measured, ``(1, 1, ky, kx)`` float32.
-        truth: noise-free image on the reconstruction grid, SNR units, ``(1, y, x)`` complex64.
+        kspace: weighted samples with noise of standard deviation 1, ``(coil, kz, ky, kx)`` complex64; kz = 1 in 2D.
+        maps: sensitivities, ``(coil, z, y, x)`` complex64.
+        weights: 1 where measured, ``(1, kz, ky, kx)`` float32.
+        truth: noise-free image on the reconstruction grid, SNR units, ``(z, y, x)`` complex64.
     """
 
     kspace: Tensor
@@ -71,41 +76,62 @@ class ScanRange:
             raise ValueError(f"scans are measured once or twice, but averages is {self.averages}; give 1 or 2")
 
 
-def bandlimited(image: Tensor, matrix: tuple[int, int]) -> Tensor:
-    """Cut a finely rendered image ``(y, x)`` to ``matrix`` in k-space, keeping its values' scale."""
-    scale = (matrix[0] * matrix[1] / image.numel()) ** 0.5
-    kspace = centred_fft(image.to(torch.complex64), (-2, -1))
-    return scale * centred_ifft(crop_or_pad_centre(kspace, matrix), (-2, -1))
+def bandlimited(image: Tensor, matrix: Sequence[int]) -> Tensor:
+    """Cut a finely rendered image ``(y, x)`` or ``(z, y, x)`` to ``matrix`` in k-space, keeping its values' scale."""
+    axes = tuple(range(-len(matrix), 0))
+    scale = (prod(matrix) / image.numel()) ** 0.5
+    kspace = centred_fft(image.to(torch.complex64), axes)
+    return scale * centred_ifft(crop_or_pad_centre(kspace, matrix), axes)
 
 
-def random_phase(shape: tuple[int, int], rng: Rng, *, largest_wraps: float = 6.0) -> Tensor:
-    """A phasor of smooth object phase and, mostly, a linear phase of up to ``largest_wraps`` turns a field of view."""
-    y = torch.linspace(-1, 1, shape[0])[:, None]
-    x = torch.linspace(-1, 1, shape[1])[None, :]
-    phase = torch.full(shape, float(rng.uniform(-np.pi, np.pi)))
+def random_phase(shape: Sequence[int], rng: Rng, *, largest_wraps: float = 6.0) -> Tensor:
+    """A phasor of smooth object phase and, mostly, a linear phase of up to ``largest_wraps`` turns a field of view.
+
+    Args:
+        shape: voxels ``(y, x)`` or ``(z, y, x)``.
+        rng: draws it.
+        largest_wraps: turns along each axis, at most.
+    """
+    n_axes = len(shape)
+    places = [torch.linspace(-1, 1, n).reshape(-1, *[1] * (n_axes - 1 - a)) for a, n in enumerate(shape)]
+    phase = torch.full(tuple(shape), float(rng.uniform(-np.pi, np.pi)))
     if rng.random() < 0.7:
-        slope = np.pi * rng.uniform(-1, 1, 2) * rng.uniform(0, largest_wraps)
-        phase = phase + float(slope[0]) * y + float(slope[1]) * x
+        slope = np.pi * rng.uniform(-1, 1, n_axes) * rng.uniform(0, largest_wraps)
+        for turn, place in zip(slope, places, strict=True):
+            phase = phase + float(turn) * place
     strength = rng.uniform(0, 1.5)
-    for power_y, power_x in ((2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3)):
-        phase = phase + float(strength * rng.normal()) * y**power_y * x**power_x
+    for powers in sorted(product(range(3, -1, -1), repeat=n_axes), key=sum):  # x², xy, y², x³, …
+        if sum(powers) in (2, 3):
+            term = float(strength * rng.normal()) * places[0] ** powers[0]
+            for place, power in zip(places[1:], powers[1:], strict=True):
+                term = term * place**power
+            phase = phase + term
     nodes = int(rng.integers(3, 9))
-    bumps = torch.from_numpy(rng.normal(0, rng.uniform(0, 1), (1, 1, nodes, nodes)).astype(np.float32))
-    phase = phase + torch.nn.functional.interpolate(bumps, shape, mode="bicubic", align_corners=True)[0, 0]
-    return torch.polar(torch.ones(shape), phase)
+    bumps = torch.from_numpy(rng.normal(0, rng.uniform(0, 1), (1, 1, *[nodes] * n_axes)).astype(np.float32))
+    phase = phase + smooth_between(bumps, shape)[0, 0]
+    return torch.polar(torch.ones(tuple(shape)), phase)
+
+
+def smooth_between(nodes: Tensor, shape: Sequence[int]) -> Tensor:
+    """Cubic interpolation between nodes ``(batch, channel, *grid)`` of 2 or 3 axes; the outer ones lie on the edge."""
+    if len(shape) == 2:
+        return torch.nn.functional.interpolate(nodes, tuple(shape), mode="bicubic", align_corners=True)
+    planes = smooth_between(nodes.flatten(1, 2), shape[1:]).unflatten(1, nodes.shape[1:3])  # (batch, channel, z, y, x)
+    upright = planes.transpose(2, 3).flatten(1, 2)  # (batch, channel · y, z, x)
+    return smooth_between(upright, (shape[0], shape[2])).unflatten(1, (nodes.shape[1], shape[1])).transpose(2, 3)
 
 
 def rough_phase(magnitude: Tensor, rng: Rng) -> Tensor:
-    """A phasor that follows the tissue (chemical shift, susceptibility) and varies within a few voxels, ``(y, x)``."""
+    """A phasor that follows the tissue (chemical shift, susceptibility) and varies within a few voxels, in 2D or 3D."""
     nodes = [max(4, int(n / rng.uniform(2, 10))) for n in magnitude.shape]
     bumps = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.8), (1, 1, *nodes)).astype(np.float32))
-    fine = torch.nn.functional.interpolate(bumps, magnitude.shape, mode="bicubic", align_corners=True)[0, 0]
+    fine = smooth_between(bumps, magnitude.shape)[0, 0]
     phase = fine + float(rng.uniform(-2, 2)) * magnitude / magnitude.max().clamp_min(1e-6)
     return torch.polar(torch.ones_like(phase), phase)
 
 
 def modulate_lines(image: Tensor, rng: Rng) -> Tensor:
-    """Give the phase-encode lines of a complex image ``(y, x)`` a random smooth course of gain and phase.
+    """Give the phase-encode lines (ky) of a complex image ``(…, y, x)`` a random smooth course of gain and phase.
 
     Echo trains, drift and filters do that; it breaks the conjugate symmetry that a smooth object phase implies.
     """
@@ -118,27 +144,55 @@ def modulate_lines(image: Tensor, rng: Rng) -> Tensor:
     return centred_ifft(centred_fft(image, (-2,)) * torch.polar(log_gain.exp(), phase)[:, None], (-2,))
 
 
-def random_coils(n_coils: int, shape: tuple[int, int], rng: Rng) -> Tensor:
-    """Biot–Savart sensitivities of a jittered loop array on a random plane, ``(coil, y, x)``, mean RSS 1.
+def random_coils(n_coils: int, shape: Sequence[int], rng: Rng) -> Tensor:
+    """Biot–Savart sensitivities of a jittered loop array, on a random plane or box, mean root-sum-of-squares 1.
 
     One coil is a volume coil: unit map, its phase is left to the image.
+
+    Args:
+        n_coils: number of coils.
+        shape: voxels ``(y, x)`` or ``(z, y, x)``.
+        rng: draws array and place.
+
+    Returns:
+        complex64 ``(coil, *shape)``.
     """
     if n_coils == 1:
         return torch.ones(1, *shape, dtype=torch.complex64)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     head_radius, distance = rng.uniform(0.10, 0.13), rng.uniform(0.02, 0.05)
     array = loop_array(n_coils, head_radius=head_radius, distance=distance, generator=generator)
+    points, B0_direction = _random_plane(rng) if len(shape) == 2 else _random_box(rng)
+    fields = torch.view_as_real(sensitivities(array, points, B0_direction=B0_direction))
+    fine = smooth_between(fields.movedim(-1, 1).to(torch.float32), shape)
+    maps = torch.complex(fine[:, 0], fine[:, 1])
+    return maps / maps.abs().square().sum(0).sqrt().mean()
+
+
+def _random_plane(rng: Rng) -> tuple[Tensor, Direction]:
+    """Points ``(y, x, 3)``, m, and the direction of B0."""
     coarse = 40
     half = rng.uniform(0.09, 0.125)  # half the field of view, m
     v, u = torch.meshgrid(*(torch.linspace(-half, half, coarse, dtype=torch.float64),) * 2, indexing="ij")
     w = torch.full_like(u, rng.uniform(-0.04, 0.04))
-    B0_direction = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))[rng.integers(2)]
+    B0_direction = B0_DIRECTIONS[rng.integers(2)]
     plane = ((u, v, w), (u, w, v), (w, u, v))[rng.choice(3, p=(0.7, 0.15, 0.15))]
-    fields = torch.view_as_real(sensitivities(array, torch.stack(plane, -1), B0_direction=B0_direction))
-    fields = fields.movedim(-1, 1).to(torch.float32)
-    fine = torch.nn.functional.interpolate(fields, shape, mode="bicubic", align_corners=True)
-    maps = torch.complex(fine[:, 0], fine[:, 1])
-    return maps / maps.abs().square().sum(0).sqrt().mean()
+    return torch.stack(plane, -1), B0_direction
+
+
+def _random_box(rng: Rng) -> tuple[Tensor, Direction]:
+    """Points ``(z, y, x, 3)``, m, and the direction of B0: head or slab, the first axis any of three."""
+    coarse = 14
+    half = rng.uniform(0.05, 0.11, 3)
+    reach = 0.11 - half
+    axes = [
+        torch.linspace(c - h, c + h, coarse, dtype=torch.float64)
+        for c, h in zip(rng.uniform(-reach, reach), half, strict=True)
+    ]
+    w, v, u = torch.meshgrid(*axes, indexing="ij")
+    B0_direction = B0_DIRECTIONS[rng.integers(2)]
+    box = ((u, v, w), (u, w, v), (w, u, v))[rng.choice(3, p=(0.6, 0.2, 0.2))]
+    return torch.stack(box, -1), B0_direction
 
 
 def random_lines(n_lines: int, acceleration: float, rng: Rng) -> np.ndarray:
@@ -204,25 +258,37 @@ def scan_image(
     Returns:
         Scan with maps of unit root-sum-of-squares; their common factor goes to the truth.
     """
+    acquired = (1, len(lines), acquired_columns)
+    weights = torch.from_numpy(lines.astype(np.float32))[None, None, :, None].expand(1, *acquired).contiguous()
+    if lost_share > 0:
+        weights = lose_samples(weights, lost_share, rng)
+    return scan_volume(image[None], maps[:, None], weights, snr=snr, rng=rng)
+
+
+def scan_volume(image: Tensor, maps: Tensor, weights: Tensor, *, snr: float, rng: Rng) -> Scan:
+    """Measure a complex image ``(z, y, x)`` with maps ``(coil, z, y, x)`` where ``weights`` ``(1, kz, ky, kx)`` is 1.
+
+    The other arguments and the result are those of :func:`scan_image`.
+    """
     combined = maps.abs().square().sum(0).sqrt()
     truth = image * combined
     magnitude = truth.abs()
     level = magnitude[magnitude > 0.1 * magnitude.max()].mean()
-    acquired = (len(lines), acquired_columns)
     # A grid finer than acquired shares the samples' noise among more voxels.
-    finer = (image.numel() / (acquired[0] * acquired[1])) ** 0.5
-    truth = (truth * (snr / (finer * level)))[None]
-    unit_maps = (maps / combined)[:, None]
-    weights = torch.from_numpy(lines.astype(np.float32))[None, None, :, None].expand(1, 1, *acquired).contiguous()
-    if lost_share > 0:
-        kept = rng.random(acquired, dtype=np.float32) >= lost_share
-        y, x = (n // 2 for n in acquired)
-        kept[y - 8 : y + 8, x - 8 : x + 8] = True
-        weights = weights * torch.from_numpy(kept)
+    finer = (image.numel() / weights.numel()) ** 0.5
+    truth = truth * (snr / (finer * level))
+    unit_maps = maps / combined
     return Scan(measure(truth, unit_maps, weights, rng), unit_maps, weights, truth)
 
 
+def lose_samples(weights: Tensor, share: float, rng: Rng) -> Tensor:
+    """``weights`` ``(1, kz, ky, kx)`` without a random share of the samples outside the central 16 on each axis."""
+    kept = rng.random(tuple(weights.shape[1:]), dtype=np.float32) >= share
+    kept[tuple(slice(max(n // 2 - 8, 0), n // 2 + 8) for n in kept.shape)] = True
+    return weights * torch.from_numpy(kept)
+
+
 def measure(truth: Tensor, maps: Tensor, weights: Tensor, rng: Rng) -> Tensor:
-    """Samples ``E truth + weights · n`` with noise of standard deviation 1, ``(coil, 1, ky, kx)``."""
+    """Samples ``E truth + weights · n`` with noise of standard deviation 1, ``(coil, kz, ky, kx)``."""
     noise = rng.standard_normal((maps.shape[0], *weights.shape[-3:], 2), dtype=np.float32)
     return CartesianSense(maps, weights)(truth) + weights * torch.view_as_complex(torch.from_numpy(noise))
