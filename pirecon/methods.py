@@ -13,8 +13,8 @@ from pirecon.algebra.linear_operator import LinearOperator
 from pirecon.classical import adjoint, cg_sense, l1_wavelet, total_variation
 from pirecon.measurement.guide import UsedGuide
 from pirecon.priors.guided import prepare_guide
-from pirecon.scan_specific.methods import deep_image_prior_method, zero_shot_method
-from pirecon.unrolled import load_checkpoint, outside_training_range
+from pirecon.scan_specific.methods import Learning, deep_image_prior_method, zero_shot_method
+from pirecon.unrolled import ModelCard, load_checkpoint, outside_training_range
 
 Method = Callable[..., Tensor]  # (kspace, E), and the image's guide where there is one
 
@@ -27,6 +27,8 @@ CLASSICAL: dict[str, Method] = {
 LEARNED = ("unrolled", "plug-and-play", "zero-shot")
 DIP = "deep-image-prior"
 METHODS = (*CLASSICAL, *LEARNED, DIP)
+ONE_SCAN = ("zero-shot", DIP)  # learn from each image while they reconstruct it, which takes minutes
+FEWEST_SLICES = 8  # for a prior that sees volumes
 
 
 def choose_method(
@@ -36,6 +38,7 @@ def choose_method(
     device: torch.device | None = None,
     field_strength: float | None = None,
     used_guides: list[UsedGuide] | None = None,
+    learning: Learning | None = None,
 ) -> Method:
     """The method called ``name``: weighted whitened samples ``(coil, kz, ky, kx)`` and E → image ``(z, y, x)``.
 
@@ -47,6 +50,7 @@ def choose_method(
         field_strength: of the data, T, to compare with the training range.
         used_guides: given where the method will be called with a guide as third argument; what became of each of
             them is appended.
+        learning: time limit, seed and progress of the methods in ``ONE_SCAN``.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
@@ -57,7 +61,7 @@ def choose_method(
     if name in CLASSICAL:
         return CLASSICAL[name]
     if name == DIP:
-        return deep_image_prior_method()
+        return deep_image_prior_method(learning)
     if name not in LEARNED:
         raise ValueError(f"there is no reconstruction method {name!r}; choose one of {', '.join(METHODS)}")
     network, card = load_checkpoint(checkpoint)
@@ -75,7 +79,7 @@ def choose_method(
             "guide out, or train one with prior = \"guided_unet\" (experiments/regimes/guided.toml)"
         )
     if name == "zero-shot":
-        return zero_shot_method(network)
+        return zero_shot_method(network, learning)
     said: set[str] = set()
 
     @torch.no_grad()
@@ -84,10 +88,22 @@ def choose_method(
             guide, placement = prepare_guide(network.start(E.adjoint(kspace), E)[0], guide)
             used_guides.append(UsedGuide(placement, float(guide[..., 1, :, :, :].mean())))
         image: Tensor = network(kspace, E, guide=guide)
-        for message in outside_training_range(card, kspace, E, image, field_strength=field_strength):
+        outside = outside_training_range(card, kspace, E, image, field_strength=field_strength)
+        for message in (*outside, *_too_flat(card, E)):
             if message.split(":")[0] not in said:
                 said.add(message.split(":")[0])
                 warnings.warn(message, stacklevel=2)
         return image
 
     return learned
+
+
+def _too_flat(card: ModelCard, E: LinearOperator) -> list[str]:
+    """A prior that sees volumes has little to see across a slice; one that sees slices takes a volume one by one."""
+    n_slices = E.domain_shape[-3]
+    if card.architecture.prior_options.get("n_axes") != 3 or n_slices >= FEWEST_SLICES:
+        return []
+    return [
+        f"slices outside the training range: found {n_slices} along z, but the prior of this checkpoint sees volumes "
+        f"of at least {FEWEST_SLICES}; take one for slices, such as --checkpoint default"
+    ]

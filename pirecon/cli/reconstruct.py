@@ -27,11 +27,14 @@ from pirecon.cli.words import (
 )
 from pirecon.image import Image, write_image
 from pirecon.measurement import Choices
+from pirecon.methods import ONE_SCAN
 from pirecon.motion import Motion, write_motion
-from pirecon.pipeline import reconstruct
+from pirecon.pipeline import LONGEST, reconstruct
 from pirecon.rawdata.trajectory_unit import UNITS
 from pirecon.report.motion_figure import motion_figure
+from pirecon.scan_specific.methods import Learning
 
+LEARNERS = ", ".join(ONE_SCAN)
 PHYSICS = "Physics in the forward operator (by default as the file suggests)"
 
 
@@ -58,6 +61,11 @@ def reconstruct_command(
         Path | None,
         typer.Option(metavar="NIFTI", help="Another contrast of the patient, for a checkpoint that takes a guide."),
     ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, help=f"Longest time of learning from one image ({LEARNERS}); 600 by default."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help=f"Of what is random ({LEARNERS}); 0 by default.")] = None,
     interference: Annotated[
         bool | None, typer.Option(help="Cancel radio-frequency interference.", rich_help_panel=PHYSICS)
     ] = None,
@@ -113,6 +121,9 @@ def reconstruct_command(
     outputs = [output, *(also or [])]
     check_outputs(outputs)
     check_method(method)
+    for value, name in ((seconds, "--seconds"), (seed, "--seed")):
+        if value is not None and method not in ONE_SCAN:
+            raise typer.BadParameter(f"goes with the methods {LEARNERS}, not {method!r}", param_hint=name)
     grid = matrix_of(matrix)
     if grid is not None and voxel is not None:
         raise typer.BadParameter("give --matrix or --voxel, not both", param_hint="--voxel")
@@ -150,6 +161,7 @@ def reconstruct_command(
             device=device_of(device),
             progress=bar,
             guide=guide,
+            learning=Learning(seconds=LONGEST if seconds is None else seconds, seed=seed or 0),
         )
     for station, note in image.notes.items():
         console.print(f"{station}: {note}", highlight=False, markup=False)

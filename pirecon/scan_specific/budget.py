@@ -62,4 +62,5 @@ class Learned:
         """For the notes."""
         if self.kept:
             return f"{what}: χ² of held-out samples {self.start:.3f} before, {self.best:.3f} after {self.steps} steps"
-        return f"{what}: nothing explained the held-out samples better (χ² {self.start:.3f}); {fallback} is used"
+        steps = f"in {self.steps} steps nothing explained the held-out samples better (χ² {self.start:.3f})"
+        return f"{what}: {steps}; {fallback} is used"

@@ -53,7 +53,7 @@ def deep_image_prior(
     Raises:
         ValueError: too few samples to hold some out.
 
-    Source: Ulyanov D. et al., CVPR (2018), equation 2; k-space data: Yoo J. et al., IEEE Trans Med Imaging 40:3337
+    Source: Ulyanov D. et al., CVPR (2018); k-space data: Yoo J. et al., IEEE Trans Med Imaging 40:3337
     (2021).
     """
     generator = torch.Generator().manual_seed(budget.seed)

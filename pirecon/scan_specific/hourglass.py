@@ -18,8 +18,7 @@ class Hourglass(nn.Module):
         width: channels of every level.
         levels: halvings.
 
-    Source: Ulyanov D. et al., Int J Comput Vis 128:1867 (2020), figure 21; the halving is by strides, the way back
-    bilinear.
+    Source: Ulyanov D. et al., Int J Comput Vis 128:1867 (2020); the halving is by strides, the way back bilinear.
     """
 
     def __init__(self, inputs: int = 16, width: int = 32, levels: int = 4) -> None:

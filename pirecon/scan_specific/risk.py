@@ -36,8 +36,8 @@ def stein_risk(
     Returns:
         SURE / Σ 2d of each scan, real ``(*batch)``: 1 for h(y) = y, 0 for h(y) = μ. Single draws can be negative.
 
-    Source: Stein C. M., Ann Stat 9:1135 (1981), theorem 1; Monte-Carlo divergence: Ramani S. et al., IEEE Trans Image
-    Process 17:1540 (2008), theorem 2.
+    Source: Stein C. M., Ann Stat 9:1135 (1981); Monte-Carlo divergence: Ramani S. et al., IEEE Trans Image
+    Process 17:1540 (2008).
     """
     probe = _signs(kspace, generator) * (density > 0)
     change = (predict(kspace + step * probe) - prediction) / step

@@ -38,7 +38,7 @@ def split_samples(
     Raises:
         ValueError: a share outside (0, 1), or so few samples that a part would have less than 16.
 
-    Source: Yaman B. et al., Magn Reson Med 84:3172 (2020), equation 7. Weighted draw without replacement by the largest
+    Source: Yaman B. et al., Magn Reson Med 84:3172 (2020). Weighted draw without replacement by the largest
     of log-weights plus Gumbel noise, which orders as in Efraimidis and Spirakis, Inf Process Lett 97:181 (2006).
     """
     if not 0 < share < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from pirecon.unrolled.network import UnrolledNetwork
 Scan = tuple[Tensor, LinearOperator]  # weighted samples (coil, *samples) in SNR units and their E
 VALIDATION, LOSS = 0.2, 0.4  # shares: Γ of all samples, Λ of what is left
 STEP = 0.1  # of SURE's divergence, in standard deviations of the noise
+MOST_KEPT = 2**17  # voxels, of which the features of all iterations are kept for the gradient: about 5 GB
 MOST_JUDGED = 4  # scans that are looked at: more cost time and tell little
 
 
@@ -64,7 +66,7 @@ def fine_tune(
     Raises:
         ValueError: no scan, or one with too few samples to split.
 
-    Source: Yaman B. et al., ICLR (2022), equations 5 to 7.
+    Source: Yaman B. et al., ICLR (2022): the three parts and the stopping; SURE(Θ) is not theirs.
     """
     budget = budget or Budget()
     if not scans:
@@ -73,6 +75,7 @@ def fine_tune(
     parts = [_part(kspace, E, generator) for kspace, E in scans]
     judges = parts[:: -(-len(parts) // MOST_JUDGED)]
     tuned = copy.deepcopy(network).train()
+    tuned.recompute |= max(math.prod(E.domain_shape) for _, E in scans) > MOST_KEPT
     optimiser = torch.optim.Adam(tuned.parameters(), lr=learning_rate)
     best_score, start = _judge(tuned, judges, budget.seed)
     best, best_weights, since, taken = start, None, 0, 0
@@ -95,6 +98,7 @@ def fine_tune(
         if since >= budget.patience:
             break
     tuned.load_state_dict(network.state_dict() if best_weights is None else best_weights)
+    tuned.recompute = network.recompute
     return tuned.eval(), Learned(start, best, taken, best_weights is not None)
 
 

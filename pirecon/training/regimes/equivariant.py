@@ -53,7 +53,7 @@ class Equivariant(Regime):
         shift: largest shift as a share of the field of view.
         step: ε of SURE's divergence.
 
-    Source: Chen D. et al., ICCV (2021), equation 6; Chen D. et al., CVPR (2022), equations 8 and 9.
+    Source: Chen D. et al., ICCV (2021); with noise: Chen D. et al., CVPR (2022).
     """
 
     def __init__(self, weight: float = 1.0, *, robust: bool = True, shift: float = 0.1, step: float = 0.1) -> None:

@@ -21,7 +21,7 @@ class Noise2Noise(Regime):
     absent and what lies between the lines is left to the network's prior; with other lines in the second
     average ("weights2") it is learned as well.
 
-    Source: Lehtinen J. et al., ICML (2018), equation 6 and section 3.4 (MRI).
+    Source: Lehtinen J. et al., ICML (2018), whose section on MRI takes two undersampled scans as well.
     """
 
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:

@@ -35,6 +35,24 @@ def test_adapts_to_the_demo_scan(checkpoint: Path, repository: Path, tmp_path: P
     assert tuned.n_iterations == 1
 
 
+def test_learns_while_it_reconstructs(checkpoint: Path, repository: Path, tmp_path: Path) -> None:
+    raw, output = repository / "pirecon" / "demo" / "brain_0.064T.h5", tmp_path / "image.png"
+    for method, name in (("zero-shot", "zero-shot"), ("deep-image-prior", "deep image prior")):
+        command = ["reconstruct", str(raw), "-o", str(output), "--checkpoint", str(checkpoint), "--method", method]
+        result = CliRunner().invoke(app, [*command, "--seconds", "1", "--seed", "7"])
+        assert result.exit_code == 0, result.output
+        assert f"learning: image 0, {name}: " in result.output
+        assert output.is_file()
+
+
+def test_time_and_seed_go_with_methods_that_learn(tmp_path: Path) -> None:
+    command = ["reconstruct", "scan.h5", "-o", str(tmp_path / "image.png"), "--method", "tv"]
+    for option in ("--seconds", "--seed"):
+        result = CliRunner().invoke(app, [*command, option, "5"])
+        assert result.exit_code == 2
+        assert f"Invalid value for {option}" in result.output
+
+
 def test_another_ending_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["adapt", "scan.h5", "-o", str(tmp_path / "image.nii.gz")])
     assert result.exit_code == 2

@@ -47,6 +47,21 @@ def test_the_network_sees_the_rest_and_nothing_held_out(stream: Callable[..., Sc
     assert float(loss) == pytest.approx(1.0, abs=0.05)  # of the truth, noise remains
 
 
+def test_an_error_of_the_given_samples_costs_only_where_they_count(stream: Callable[..., ScanStream]) -> None:
+    batch = stream(coils=(1,)).batch(2)
+
+    class Louder(Watching):
+        """The truth, with the samples it was given doubled."""
+
+        def forward(self, kspace: Tensor, E: LinearOperator) -> Tensor:
+            return super().forward(kspace, E) + E.normal(self.truth)
+
+    torch.manual_seed(3)
+    assert float(SSDU(given=False)(Louder(batch["truth"]), batch).network) == pytest.approx(1.0, abs=0.15)
+    assert float(SSDU()(Watching(batch["truth"]), batch).network) == pytest.approx(0.2, abs=0.1)  # noise held out
+    assert float(SSDU()(Louder(batch["truth"]), batch).network) > 5.0
+
+
 def test_normalised_loss_of_a_scaled_copy() -> None:
     u = torch.randn(3, 2, 1, 4, 5, dtype=torch.complex128, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(normalised_l1_l2(u, 0.7 * u), torch.full((3,), 0.6, dtype=torch.float64))
