@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 FIELDS = {"0.05–0.1 T, as trained": (0.05, 0.1), "0.3 T": (0.3, 0.3), "1.5 T": (1.5, 1.5)}
 KINDS: tuple[Lesion, ...] = ("tumour", "stroke", "plaques", "hyperintensities")
 N_HEADS, FIRST_HEAD = 8, 50_000
-N_BATCHES, N_CONTRASTS, SEED = 5, 5, 404
+N_BATCHES, N_CONTRASTS, SEED = 3, 5, 404
 
 Batch = dict[str, Tensor]
 
