@@ -14,7 +14,7 @@ from torch import Tensor
 from pirecon.calibration.nifti_map import map_from_nifti
 from pirecon.measurement.measurement import Measurement
 from pirecon.priors.guide_alignment import Placement
-from pirecon.priors.guided import LEAST_MARGIN
+from pirecon.priors.guided import LEAST_EVIDENCE
 from pirecon.rawdata.geometry import Geometry
 
 MOST_SAMPLES = 9  # along an axis of a voxel
@@ -83,15 +83,15 @@ def guides_of(measurement: Measurement, path: str | os.PathLike[str]) -> Guides:
 
 def guide_note(guides: Guides, used: Sequence[UsedGuide], measurement: Measurement) -> str:
     """What was done with the guides and how well they agreed, in one sentence."""
-    margin, agreement, shift, turn = (
+    evidence, agreement, inner, shift, turn = (
         torch.cat([getattr(one.placement, name).cpu() for one in used])
-        for name in ("margin", "agreement", "shift", "rotation")
+        for name in ("evidence", "agreement", "inner", "shift", "rotation")
     )
     said = (
-        f"{guides.source}; agreement of edges {float(agreement.min()):.2f} to {float(agreement.max()):.2f}, above "
-        f"chance by {100 * float(margin.min()):.0f} to {100 * float(margin.max()):.0f} % of it"
+        f"{guides.source}; agreement of edges {float(agreement.min()):.2f} to {float(agreement.max()):.2f}, inside of "
+        f"the object {float(inner.min()):.2f} to {float(inner.max()):.2f}"
     )
-    right = margin > LEAST_MARGIN
+    right = evidence > LEAST_EVIDENCE
     if bool(right.any()):
         size = measurement.kspace.geometry.with_matrix(measurement.matrix).voxel_size
         way = 1e3 * float((shift[right] * torch.tensor(size[1:])).norm(dim=1).max())
@@ -102,8 +102,8 @@ def guide_note(guides: Guides, used: Sequence[UsedGuide], measurement: Measureme
         )
     if not bool(right.all()):
         said += (
-            f"; in {int((~right).sum())} of {len(right)} images it agrees hardly better than its mirror image or a "
-            "shifted one: reconstructed without it. Does it show the same anatomy?"
+            f"; in {int((~right).sum())} of {len(right)} images it agrees hardly better than another head or a "
+            "shifted one would: reconstructed without it. Does it show the same anatomy?"
         )
     return said
 

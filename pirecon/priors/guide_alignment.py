@@ -21,16 +21,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-EDGE_BLUR = 1.5
-"""Voxels: standard deviation of the Gaussian whose derivative finds edges."""
+EDGE_BLUR = 1.0
+"""Voxels: standard deviation of the Gaussian whose derivative finds edges. At 1.5, fewer right guides were told apart
+from wrong ones at every SNR (3 to 15) and matrix (64 to 96) that was tried."""
 
 SURROUNDINGS = 4.0
 """Voxels: what lies further from the best place is another place."""
 
 MOST_ROTATION, N_ROTATIONS = math.radians(4), 9
 
-MIRRORS = ((-1,), (-2,), (-1, -2))
-"""Axes along which a guide is mirrored to become one of the same outline and of other anatomy."""
+INNER = 1.5
+"""Standard deviations of an object from its centre: what lies nearer is inside. A filled ellipse ends at 2."""
+
+INNER_WEIGHT, LEAD_LIMIT = 1.5, 1.5
+"""How :attr:`Placement.evidence` weighs what lies inside against the lead (Fisher's discriminant of right and wrong
+guides: bloch heads, and patients 6A and 7A at 3 T against each other), and how far the lead alone can go: an unrelated
+head of the very same outline has a lead."""
 
 
 def edge_field(image: Tensor) -> Tensor:
@@ -48,18 +54,21 @@ def edge_field(image: Tensor) -> Tensor:
     return g.square() / (power + floor).clamp_min(torch.finfo(power.dtype).tiny)
 
 
-def agreement(image_edges: Tensor, guide_edges: Tensor) -> Tensor:
+def agreement(image_edges: Tensor, guide_edges: Tensor, *, where: Tensor | None = None) -> Tensor:
     """Σ Re(u v*) / √(Σ|u|² Σ|v|²): 1 for the same edges, 0 on average for unrelated ones, −1 for crossing ones.
 
     Args:
-        image_edges: u, complex ``(*batch, y, x)``.
+        image_edges: u, complex ``(n, …, y, x)``; the sum goes over all of an entry.
         guide_edges: v, same shape.
+        where: 1 for the part of the agreement to count, 0 for the rest; the norms stay those of everything.
 
     Returns:
-        Real ``(*batch,)``.
+        Real ``(n,)``.
     """
-    common = (image_edges * guide_edges.conj()).real.sum((-2, -1))
-    energy = image_edges.abs().square().sum((-2, -1)) * guide_edges.abs().square().sum((-2, -1))
+    axes = tuple(range(1, image_edges.ndim))
+    common = (image_edges * guide_edges.conj()).real
+    common = (common if where is None else common * where).sum(axes)
+    energy = image_edges.abs().square().sum(axes) * guide_edges.abs().square().sum(axes)
     return torch.where(energy > 0, common / energy.sqrt().clamp_min(1e-6), torch.zeros_like(common))
 
 
@@ -92,15 +101,24 @@ class Placement:
         rotation: rad, ``(n,)``.
         shift: voxels along y and x, ``(n, 2)``.
         agreement: there, ``(n,)``.
-        margin: 1 − (best agreement that should mean nothing) / agreement, ``(n,)``: about 0 for an unrelated guide,
-            towards 1 for the right one. What should mean nothing is the mirrored guide anywhere, and the guide itself
-            in any place more than ``SURROUNDINGS`` voxels away.
+        lead: by how much it exceeds that of any place more than ``SURROUNDINGS`` voxels away, ``(n,)``.
+        inner: the part of that agreement that lies inside of the object: an unrelated head fits along the outline.
     """
 
     rotation: Tensor
     shift: Tensor
     agreement: Tensor
-    margin: Tensor
+    lead: Tensor
+    inner: Tensor
+
+    @property
+    def evidence(self) -> Tensor:
+        """That the guide shows the image's anatomy, ``(n,)``; noise lowers it.
+
+        min(lead, ``LEAD_LIMIT`` · inner) + ``INNER_WEIGHT`` · inner, 0 where nothing agrees inside.
+        """
+        inner = self.inner.clamp_min(0)
+        return torch.minimum(self.lead, LEAD_LIMIT * inner) + INNER_WEIGHT * inner
 
 
 def place_guide(image: Tensor, guide: Tensor, *, most_shift: float) -> Placement:
@@ -123,10 +141,30 @@ def place_guide(image: Tensor, guide: Tensor, *, most_shift: float) -> Placement
     steps = torch.arange(size, device=image.device)
     away = (steps[:, None] - row[:, None, None]).square() + (steps - column[:, None, None]).square()
     elsewhere = surfaces.masked_fill((away <= SURROUNDINGS**2)[:, None], -1).flatten(1).amax(1)
-    mirrored = [_surfaces(u, guide.flip(axes), most_shift).flatten(1).amax(1) for axes in MIRRORS]
-    chance = torch.stack((elsewhere, *mirrored)).amax(0).clamp_min(0)
-    margin = torch.where(peak > 0, 1 - chance / peak.clamp_min(1e-6), torch.zeros_like(peak))
-    return Placement(_angles(image)[turn], shift + fraction, peak, margin)
+    place, rotation = shift + fraction, _angles(image)[turn]
+    inner = agreement(u, edge_field(moved(guide, rotation, place)), where=interior(image))
+    lead = torch.where(peak > 0, peak - elsewhere.clamp_min(0), torch.zeros_like(peak))
+    return Placement(rotation, place, peak, lead, inner)
+
+
+def interior(image: Tensor) -> Tensor:
+    """1 well inside of the object, 0 elsewhere: (r − r̄)ᵀ C⁻¹ (r − r̄) < ``INNER``².
+
+    With centre r̄ and covariance C of the object's voxels: those that exceed the mean after a blur of two voxels.
+
+    Args:
+        image: real ``(n, slice, y, x)``, at least 0; slice by slice.
+    """
+    smooth = blurred(image, 2.0)
+    weight = (smooth > smooth.mean((-2, -1), keepdim=True)).to(image.dtype).flatten(-2)
+    weight = weight / weight.sum(-1, keepdim=True).clamp_min(1)
+    y, x = (torch.arange(n, dtype=image.dtype, device=image.device) for n in image.shape[-2:])
+    places = torch.cartesian_prod(y, x)
+    offset = places - (weight @ places)[..., None, :]  # (n, slice, voxel, 2)
+    covariance = torch.einsum("...v,...vi,...vj->...ij", weight, offset, offset)
+    covariance = covariance + torch.eye(2, dtype=image.dtype, device=image.device)  # of a voxel, or of nothing
+    distance = torch.einsum("...vi,...ij,...vj->...v", offset, torch.linalg.inv(covariance), offset)
+    return (distance < INNER**2).to(image.dtype).reshape(image.shape)
 
 
 def _surfaces(u: Tensor, guide: Tensor, most_shift: float) -> Tensor:

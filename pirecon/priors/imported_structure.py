@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pirecon.priors.guide_alignment import MIRRORS, agreement, edge_field
+from pirecon.priors.guide_alignment import agreement, edge_field
+
+MIRRORS = ((-1,), (-2,), (-1, -2))
+"""Axes along which a guide is mirrored to become one of the same outline and of other anatomy."""
 
 
 @dataclass(frozen=True)

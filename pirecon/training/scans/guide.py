@@ -42,6 +42,7 @@ class GuidedScans(TrainingData):
         rotation: largest by which a guide has turned, rad.
         inverted: share of guides whose grey values are turned around.
         guide_snr: as ``ScanRange.snr``, of the guide.
+        coarser: share of scans acquired coarser than they are reconstructed, within ``ScanRange.super_resolution``.
     """
 
     wrong: float = 0.15
@@ -50,6 +51,7 @@ class GuidedScans(TrainingData):
     rotation: float = math.radians(3)
     inverted: float = 0.2
     guide_snr: tuple[float, float] = (15.0, 100.0)
+    coarser: float = 0.7
 
     def __post_init__(self) -> None:
         if min(self.wrong, self.absent) < 0 or self.wrong + self.absent > 1:
@@ -126,6 +128,13 @@ class GuidedStream(ScanStream):
             "has_guide": torch.tensor(float(has_guide)),
             "right_guide": torch.tensor(float(right)),
         }
+
+    def _resolution_ratio(self, rng: Rng) -> tuple[float, float]:
+        low, high = self.scans.super_resolution
+        if high == low or rng.random() >= self.guides.coarser:
+            return (low, low)
+        ratio = float(rng.uniform(low, high))
+        return (ratio, ratio) if rng.random() < 0.5 else (ratio, float(rng.uniform(low, high)))
 
     def _guide(self, rendered: Tensor, matrix: tuple[int, int], rng: Rng) -> Tensor:
         """Magnitude image of the guide's own scan, ``(y, x)``."""

@@ -111,6 +111,16 @@ def test_shapes_batches_and_gradients(prior: GuidedUNet) -> None:
     assert float(prior.head.weight.grad[:, 3:].abs().sum()) > 0
 
 
+def test_mixed_precision_moves_and_trusts_the_guide_as_full_precision_does(prior: GuidedUNet) -> None:
+    image, guide = noisy(anatomy(4), 0.1, 4), other_contrast(anatomy(4))
+    full, prepared = prior(image, torch.tensor(0.1), guide), prepare_guide(image, guide)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = prior(image, torch.tensor(0.1), guide)
+        assert torch.equal(prior.prepare_guide(image, guide), prepared)
+    assert mixed.dtype == full.dtype
+    assert float((mixed - full).norm() / full.norm()) < 0.02
+
+
 def test_nothing_in_the_image_or_the_guide_is_no_trust(prior: GuidedUNet) -> None:
     image = noisy(anatomy(4), 0.1, 4)
     for blank in (torch.zeros(1, N, N), torch.full((1, N, N), 3.0)):

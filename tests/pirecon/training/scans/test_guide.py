@@ -63,10 +63,10 @@ def test_a_guide_without_motion_lies_where_the_image_does(sources: list[Source])
     still = GuidedScans(wrong=0, absent=0, translation=0.0, rotation=0.0)
     batch = stream(sources, still).batch(1)
     placement = prepare_guide(batch["truth"], batch["guide"])[1]
-    sure = placement.margin > 0.2
+    sure = placement.lead > 0.1
     assert int(sure.sum()) >= 2
     assert float(placement.shift[sure].abs().max()) < 1
-    assert float(placement.rotation[sure].abs().max()) <= math.radians(1.01)
+    assert float(placement.rotation[sure].abs().max()) <= math.radians(2.01)  # half a voxel at the rim of 32
 
 
 def test_redrawn_grey_values_keep_the_edges() -> None:
