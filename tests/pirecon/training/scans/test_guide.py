@@ -66,7 +66,7 @@ def test_a_guide_without_motion_lies_where_the_image_does(sources: list[Source])
     sure = placement.lead > 0.1
     assert int(sure.sum()) >= 2
     assert float(placement.shift[sure].abs().max()) < 1
-    assert float(placement.rotation[sure].abs().max()) <= math.radians(2.01)  # half a voxel at the rim of 32
+    assert float(placement.rotation[sure].abs().max()) <= math.radians(2.01)  # half a voxel at the rim
 
 
 def test_redrawn_grey_values_keep_the_edges() -> None:
