@@ -10,7 +10,7 @@ TESTS ?= tests
 CONFIG ?= experiments/checkpoints/default.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench results docs train clean
+.PHONY: help demo test lint bench results comparisons docs train clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */make \1\t/'
@@ -43,6 +43,18 @@ results: $(INSTALLED)  ## measure the reconstruction and the simulator; writes d
 	$(PYTHON) -m experiments.motion
 	$(PYTHON) -m experiments.thick_slices
 	$(PYTHON) -m experiments.field_strength_snr
+
+comparisons: $(INSTALLED)  ## train and compare networks (hours on one core; what is trained is kept in runs/experiments)
+	$(PYTHON) -m experiments.prior_swap
+	$(PYTHON) -m experiments.snr_robustness
+	$(PYTHON) -m experiments.field_generalisation
+	$(PYTHON) -m experiments.self_supervision
+	$(PYTHON) -m experiments.physics_loss
+	$(PYTHON) -m experiments.multi_contrast
+	$(PYTHON) -m experiments.scan_time
+	$(PYTHON) -m experiments.levers
+	$(PYTHON) -m experiments.regimes
+	$(PYTHON) -m experiments.checkpoints
 
 docs: $(INSTALLED)  ## the reference of both packages, from their docstrings, in output/docs
 	$(PYTHON) -c 'import pdoc' 2>/dev/null || $(PIP_INSTALL) --editable '.[docs]'
