@@ -30,9 +30,8 @@ def model_card(config: TrainingConfig, log: Path) -> ModelCard:
     times = trained_seconds(log)
     several = f" on {process_count()} processes" if process_count() > 1 else ""
     said = [
-        f"Trained on {config.data.sentence(config.images, scans)}",
-        f"{sum(times.values()) / 3600:.2g} h in {len(config.stages)} stages{several}, {config.precision}, "
-        f"seed {config.seed}" + (f", from {config.warm_start}" if config.warm_start else ""),
+        f"{len(config.stages)} stages{several}, {config.precision}, seed {config.seed}"
+        + (f", from {config.warm_start}" if config.warm_start else ""),
         config.notes,
     ]
     return ModelCard(
@@ -46,6 +45,8 @@ def model_card(config: TrainingConfig, log: Path) -> ModelCard:
             "coils": (min(scans.coils), max(scans.coils)),
             "field_strength": config.images.field_strength,
         },
+        data=config.data.sentence(config.images, scans),
+        hours=sum(times.values()) / 3600,
         notes="; ".join(part for part in said if part),
     )
 
