@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import torch
 from matplotlib import pyplot as plt
 
@@ -28,9 +29,9 @@ def draw(solvers: dict[str, Solve], path: Path) -> None:
     matplotlib.use("Agg")
     scans = each_contrast(next(pairs((1.5, 1.5)))[0])
     E = CartesianSense(scans["maps"], scans["weights"])
-    truth = scans["truth"][T2_WEIGHTED, 0].abs()
-    images = {"truth": truth} | {name: solve(scans, E)[T2_WEIGHTED, 0].abs() for name, solve in solvers.items()}
-    white = float(truth.quantile(0.995))
+    truth = scans["truth"][T2_WEIGHTED, 0].abs().numpy()
+    images = {"truth": truth} | {name: solve(scans, E)[T2_WEIGHTED, 0].abs().numpy() for name, solve in solvers.items()}
+    white = float(np.quantile(truth, 0.995))
     panels, axes = plt.subplots(2, len(images), figsize=(2 * len(images), 4.4), layout="constrained")
     for (top, bottom), (name, image) in zip(axes.T, images.items(), strict=True):
         top.imshow(image, cmap="gray", vmin=0, vmax=white)
