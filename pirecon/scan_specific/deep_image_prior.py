@@ -33,8 +33,8 @@ def deep_image_prior(
 ) -> tuple[Tensor, Learned]:
     """x = φ · s · G_θ(z) with θ from min_θ χ²(E x − y) on nine tenths of the samples, stopped by the last tenth.
 
-    φ is the smooth phase of the start and s its scale, so that G has real anatomy of order 1 to draw. The start is
-    CG-SENSE. The image is averaged over steps and the best one kept. All samples then come in by
+    φ is the smooth phase of the start (0 where no coil sees) and s its scale, so that G has real anatomy of order 1 to
+    draw. The start is CG-SENSE. The image is averaged over steps and the best one kept. All samples then come in by
     argmin ½‖E x − y‖² + ‖x − x_best‖² / 2v, v being the variance of x_best that the held-out samples show
     beyond their noise: χ² − 1 times the number of coils, among which maps of unit root sum of squares divide it. A
     volume is drawn slice by slice by one network.
@@ -98,7 +98,8 @@ class _Drawing:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(generator.initial_seed())
             self.network = Hourglass().to(start.device)
-        self.phasor = smooth_phase(start)
+        # Where no coil sees anything, CG-SENSE leaves zero, and nothing could tell what the network draws there.
+        self.phasor = smooth_phase(start) * (start != 0)
         self.scale = start.abs().square().mean().sqrt().clamp_min(torch.finfo(start.real.dtype).tiny)
         self.like, self.generator = start, generator
         self.noise = self._noise()

@@ -46,12 +46,14 @@ def fine_tune(
     learning_rate: float = 1e-3,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[UnrolledNetwork, Learned]:
-    """Teach a network one raw file: its slices, contrasts, …
+    r"""Teach a network one raw file: its slices, contrasts, …
 
     The samples Ω are split in three, Ω = Θ ∪ Λ ∪ Γ. Each step draws Λ anew, reconstructs from Θ and lowers
     |Λ| χ²(Λ) + |Θ| SURE(Θ) (see :class:`~pirecon.training.regimes.ssdu.SSDU`, of which this is the one-scan form); Γ, a
-    fifth, never teaches. The same sum on Ω \\ Γ and Γ judges: learning stops when it has not fallen for a while, and
-    the best weights are kept, or the old ones if Γ is explained no better than before.
+    fifth, never teaches. The same sum on Ω \ Γ and Γ judges: learning stops when it has not fallen for a while, and
+    the best weights are kept. They are kept only if they explain Γ better than the old ones, and if the error of the
+    image from all samples, which is what will be used, has not grown by Stein's estimate: to be better at filling gaps
+    is of no use where there are none.
 
     Args:
         network: trained or fresh; is not changed.
@@ -77,7 +79,7 @@ def fine_tune(
     tuned = copy.deepcopy(network).train()
     tuned.recompute |= max(math.prod(E.domain_shape) for _, E in scans) > MOST_KEPT
     optimiser = torch.optim.Adam(tuned.parameters(), lr=learning_rate)
-    best_score, start = _judge(tuned, judges, budget.seed)
+    best_score, start, start_whole = _judge(tuned, judges, budget.seed)
     best, best_weights, since, taken = start, None, 0, 0
     for step, look in budget.looks(progress):
         taken = step
@@ -90,9 +92,9 @@ def fine_tune(
         optimiser.step()
         if not look:
             continue
-        score, chi = _judge(tuned, judges, budget.seed)
+        score, chi, whole = _judge(tuned, judges, budget.seed)
         since += 1
-        if score < best_score and chi < start:
+        if score < best_score and chi < start and whole <= start_whole:
             best_score, best, since = score, chi, 0
             best_weights = copy.deepcopy(tuned.state_dict())
         if since >= budget.patience:
@@ -143,12 +145,16 @@ def _loss(network: UnrolledNetwork, part: _Part, generator: torch.Generator) -> 
 
 
 @torch.no_grad()
-def _judge(network: UnrolledNetwork, parts: Sequence[_Part], seed: int) -> tuple[float, float]:
-    """Error on all samples by estimate, and χ² of the held-out ones; the same draw in every look."""
+def _judge(network: UnrolledNetwork, parts: Sequence[_Part], seed: int) -> tuple[float, float, float]:
+    """Error by estimate and χ² of Γ where Γ is held out, error by estimate where it is given; always the same draw."""
     generator = torch.Generator().manual_seed(seed + 1)
-    found = [_score(network, part, part.rest, part.held_out, generator) for part in parts]
-    score, chi = (float(torch.stack(values).mean()) for values in zip(*found, strict=True))
-    return score, chi
+    found = []
+    for part in parts:
+        measured = part.rest | part.held_out
+        given, _ = _score(network, part, measured, torch.zeros_like(measured), generator)
+        found.append((*_score(network, part, part.rest, part.held_out, generator), given))
+    score, chi, whole = (float(torch.stack(values).mean()) for values in zip(*found, strict=True))
+    return score, chi, whole
 
 
 def _score(

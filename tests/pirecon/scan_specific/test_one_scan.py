@@ -47,6 +47,17 @@ def test_deep_image_prior_is_nearer_to_the_truth_than_cg_sense() -> None:
     assert psnr(image, truth) > psnr(cg_sense(kspace, E), truth) + 0.5
 
 
+def test_nothing_is_drawn_where_no_coil_sees() -> None:
+    kspace, E, _ = simulated(5, matrix=(32, 32))
+    seen = torch.zeros(1, 32, 32)
+    seen[:, 4:, :24] = 1
+    E = CartesianSense(E.maps * seen, E.weights)
+    image, learned = deep_image_prior(kspace, E, budget=Budget(steps=100, every=20))
+    assert learned.kept
+    assert not image[seen == 0].any()
+    assert image[seen == 1].all()
+
+
 def test_deep_image_prior_stops_before_it_fits_the_noise() -> None:
     kspace, E, _ = simulated(3, snr=3.0, matrix=(32, 32))
     _, learned = deep_image_prior(kspace, E, budget=Budget(steps=2000, every=20, patience=4))
