@@ -50,7 +50,7 @@ def fine_tune(
 
     The samples Ω are split in three, Ω = Θ ∪ Λ ∪ Γ. Each step draws Λ anew, reconstructs from Θ and lowers
     |Λ| χ²(Λ) + |Θ| SURE(Θ) (see :class:`~pirecon.training.regimes.ssdu.SSDU`, of which this is the one-scan form); Γ, a
-    fifth, never teaches. The same sum on Ω \ Γ and Γ judges: learning stops when it has not fallen for a while, and
+    fifth, never teaches. The same sum on Θ ∪ Λ and Γ judges: learning stops when it has not fallen for a while, and
     the best weights are kept. They are kept only if they explain Γ better than the old ones, and if the error of the
     image from all samples, which is what will be used, has not grown by Stein's estimate: to be better at filling gaps
     is of no use where there are none.
