@@ -62,5 +62,5 @@ class Learned:
         """For the notes."""
         if self.kept:
             return f"{what}: χ² of held-out samples {self.start:.3f} before, {self.best:.3f} after {self.steps} steps"
-        steps = f"in {self.steps} steps nothing explained the held-out samples better (χ² {self.start:.3f})"
+        steps = f"in {self.steps} steps nothing came out better (χ² of held-out samples {self.start:.3f})"
         return f"{what}: {steps}; {fallback} is used"

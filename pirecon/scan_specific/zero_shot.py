@@ -20,6 +20,7 @@ from pirecon.unrolled.network import UnrolledNetwork
 Scan = tuple[Tensor, LinearOperator]  # weighted samples (coil, *samples) in SNR units and their E
 VALIDATION, LOSS = 0.2, 0.4  # shares: Γ of all samples, Λ of what is left
 STEP = 0.1  # of SURE's divergence, in standard deviations of the noise
+LEARNING_RATE = 2e-4  # of trained networks, which 1e-3 drives away from what they know; fresh ones take 1e-3
 MOST_KEPT = 2**17  # voxels, of which the features of all iterations are kept for the gradient: about 5 GB
 MOST_JUDGED = 4  # scans that are looked at: more cost time and tell little
 
@@ -43,7 +44,7 @@ def fine_tune(
     scans: Sequence[Scan],
     *,
     budget: Budget | None = None,
-    learning_rate: float = 1e-3,
+    learning_rate: float = LEARNING_RATE,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[UnrolledNetwork, Learned]:
     r"""Teach a network one raw file: its slices, contrasts, …
@@ -110,6 +111,7 @@ def zero_shot(
     *,
     network: UnrolledNetwork,
     budget: Budget | None = None,
+    learning_rate: float = LEARNING_RATE,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Tensor, Learned]:
     """Image by a network that was fine-tuned on this very scan, from all of its samples.
@@ -119,12 +121,14 @@ def zero_shot(
         E: forward operator.
         network: to start from.
         budget: when to stop.
+        learning_rate: of Adam.
         progress: called with (steps done, most steps).
 
     Returns:
         Complex image ``(z, y, x)``, SNR units, and what came of learning.
     """
-    tuned, learned = fine_tune(network, [(kspace, E)], budget=budget, progress=progress)
+    scans = [(kspace, E)]
+    tuned, learned = fine_tune(network, scans, budget=budget, learning_rate=learning_rate, progress=progress)
     with torch.no_grad():
         return tuned(kspace, E), learned
 

@@ -69,7 +69,8 @@ def test_zero_shot_is_nearer_to_the_truth_than_cg_sense_and_its_start(network: U
     with torch.no_grad():
         start = network(kspace, E)
     weights = {name: value.clone() for name, value in network.state_dict().items()}
-    image, learned = zero_shot(kspace, E, network=network, budget=Budget(steps=40, every=10, patience=3))
+    budget = Budget(steps=40, every=10, patience=3)
+    image, learned = zero_shot(kspace, E, network=network, budget=budget, learning_rate=1e-3)
     assert learned.kept
     assert psnr(image, truth) > max(psnr(start, truth), psnr(cg_sense(kspace, E), truth)) + 0.2
     for name, value in network.state_dict().items():
