@@ -2,7 +2,7 @@
 
 from bloch.phantom.abdomen import abdomen, breathing_motion, fat_volume_fraction
 from bloch.phantom.brain import brain_volume, random_brain_slice
-from bloch.phantom.contrast import magnetisation_image, tissue_signal
+from bloch.phantom.contrast import magnetisation_image, protocol_signal, tissue_signal
 from bloch.phantom.grid import voxel_centres
 from bloch.phantom.knee import knee
 from bloch.phantom.koma import read_koma
@@ -42,6 +42,7 @@ __all__ = [
     "magnet_field_map",
     "magnetisation_image",
     "periodic_motion",
+    "protocol_signal",
     "random_brain_slice",
     "random_magnet",
     "random_motion",

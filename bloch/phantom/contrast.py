@@ -61,14 +61,19 @@ def magnetisation_image(
 def tissue_signal(tissue: Tissue, protocol: Protocol) -> Tensor:
     """Signed signal of one tissue under a protocol, scalar tensor, float64."""
     parameters = (torch.tensor(value, dtype=torch.float64) for value in _parameters(tissue))
-    return _fat_factor(tissue, protocol) * _signal(protocol, *parameters)
+    return _fat_factor(tissue, protocol) * protocol_signal(protocol, *parameters)
 
 
 def _parameters(tissue: Tissue) -> tuple[float, float, float, float]:
     return tissue.proton_density, tissue.T1, tissue.T2, tissue.T2_star
 
 
-def _signal(protocol: Protocol, PD: Tensor, T1: Tensor, T2: Tensor, T2_star: Tensor) -> Tensor:
+def protocol_signal(protocol: Protocol, PD: Tensor, T1: Tensor, T2: Tensor, T2_star: Tensor) -> Tensor:
+    """Signed signal of a protocol by its closed form; differentiable, shapes broadcast, times in s.
+
+    Raises:
+        ValueError: the protocol has no closed form here, or lacks a parameter.
+    """
     times = {"echo_time": protocol.echo_time, "repetition_time": protocol.repetition_time}
     if protocol.name == "spin_echo":
         return spin_echo(PD, T1, T2, **times)
@@ -101,7 +106,8 @@ def _tissue_signals(chosen: list[Tissue], protocol: Protocol, logs: Tensor, devi
     logs = logs.requires_grad_()
     with torch.enable_grad():
         PD, T1, T2, T2_star = table
-        signal = _signal(protocol, PD * logs[0].exp(), T1 * logs[1].exp(), T2 * logs[2].exp(), T2_star * logs[2].exp())
+        density, times = logs[0].exp(), logs[2].exp()
+        signal = protocol_signal(protocol, PD * density, T1 * logs[1].exp(), T2 * times, T2_star * times)
         signal = signal * torch.tensor([_fat_factor(tissue, protocol) for tissue in chosen], dtype=torch.float64)
         (slopes,) = torch.autograd.grad(signal.sum(), logs)
     return [row.to(device, torch.float32) for row in (signal.detach(), *slopes)]

@@ -13,6 +13,7 @@ from torch import Tensor
 from experiments.machine import page_head, table
 from pirecon.encoding import CartesianSense
 from pirecon.report.metrics import ImageMetrics, image_metrics
+from pirecon.training.card import trained_seconds
 from pirecon.training.config import TrainingConfig, read_config
 from pirecon.training.data import build_stream
 from pirecon.training.fit import first_network, fit
@@ -31,12 +32,13 @@ def main() -> None:
         config = read_config(path)
         torch.manual_seed(config.seed)
         start = first_network(config).eval()
-        trained, card = load_checkpoint(fit(config, progress=False))
+        trained, _ = load_checkpoint(fit(config, progress=False))
         before, after = (measure(network, config) for network in (start, trained))
         numbers = [f"{getattr(m, f):.{d}f}" for f, d in (("psnr", 2), ("sharpness", 3)) for m in (before, after)]
         gain = f"{after.psnr - before.psnr:+.2f}"
         size = f"{sum(parameter.numel() for parameter in trained.parameters()):,}"
-        rows.append([path.stem, config.stages[-1].regime, *numbers, gain, size, f"{60 * card.hours:.1f}"])
+        minutes = sum(trained_seconds(Path(config.run_folder) / "loss.csv").values()) / 60
+        rows.append([path.stem, config.stages[-1].regime, *numbers, gain, size, f"{minutes:.1f}"])
         Console().print(" ".join(rows[-1]), highlight=False)
     lines = page_head(
         "Every training regime by its config",

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from pirecon.priors.guide_alignment import Placement, blurred, edge_field, local_share, moved, place_guide
-from pirecon.priors.image_prior import _scale
 from pirecon.priors.smooth_phase import smooth_phase
 from pirecon.priors.unet import UNet
 
@@ -74,17 +73,12 @@ class GuidedUNet(UNet):
         """
         if guide is not None:
             guide = self.prepare_guide(image, guide)
-        phasor = smooth_phase(image)
-        flat = (image * phasor.conj()).reshape(-1, *image.shape[-2:])
-        noise = noise_level.expand(image.shape).reshape(flat.shape)
-        scale = _scale(flat, noise)
-        own = torch.stack((flat.real, flat.imag, noise), 1)
-        with torch.autocast(image.device.type, enabled=False):  # differences of local means
-            channels = torch.cat((own, self._guide_channels(own, guide)), 1) / scale[:, None]
-        n_y, n_x = flat.shape[-2:]
-        change = self.change(nn.functional.pad(channels, (0, -n_x % self.multiple, 0, -n_y % self.multiple)))
-        change = change[..., :n_y, :n_x].movedim(1, -1).to(flat.real.dtype).contiguous()
-        return (flat + scale * torch.view_as_complex(change)).reshape(image.shape) * phasor
+
+        def with_guide(own: Tensor) -> Tensor:
+            with torch.autocast(image.device.type, enabled=False):  # differences of local means
+                return torch.cat((own, self._guide_channels(own, guide)), 1)
+
+        return self.improve(image, noise_level, with_guide)
 
     @torch.no_grad()
     def prepare_guide(self, image: Tensor, guide: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +49,21 @@ class ImagePrior(nn.Module, ABC):
         Returns:
             Complex tensor of the shape of ``image``.
         """
+        return self.improve(image, noise_level, lambda channels: channels)
+
+    def improve(self, image: Tensor, noise_level: Tensor, extend: Callable[[Tensor], Tensor]) -> Tensor:
+        """What :meth:`forward` does, with more channels than the image's own.
+
+        Args:
+            image, noise_level: as of :meth:`forward`.
+            extend: real, imaginary part and noise level, not yet scaled → all channels that ``change`` is given.
+        """
         phasor = smooth_phase(image, n_axes=self.n_axes)
         grid = image.shape[-self.n_axes :]
         flat = (image * phasor.conj()).reshape(-1, *grid)
         noise = noise_level.expand(image.shape).reshape(flat.shape)
         scale = _scale(flat, noise)
-        channels = torch.stack((flat.real, flat.imag, noise), dim=1) / scale[:, None]
+        channels = extend(torch.stack((flat.real, flat.imag, noise), dim=1)) / scale[:, None]
         padding = [amount for n in reversed(grid) for amount in (0, -n % self.multiple)]
         change = self.change(nn.functional.pad(channels, padding))
         for axis, n in enumerate(grid, start=2):

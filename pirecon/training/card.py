@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import shlex
-import shutil
 import sys
 from dataclasses import replace
 from importlib.metadata import version
@@ -66,15 +64,10 @@ def measured(card: ModelCard, checkpoint: Path, config: TrainingConfig) -> Model
         config: its table ``[validation]`` says what is measured.
     """
     asked, folder = config.validation, Path(config.run_folder) / "validation"
-    folder.mkdir(parents=True, exist_ok=True)
-    # The evaluation knows weights by their file's name, so every network gets a name of its own.
-    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:12]
-    candidate = folder / f"{digest}.safetensors"
-    shutil.copyfile(checkpoint, candidate)
     benchmark = BenchmarkConfig(
         name="validation",
-        output=str(folder / f"{digest}.json"),
-        networks={"unrolled": str(candidate)},
+        output=str(folder / "scores.json"),
+        networks={"unrolled": str(checkpoint)},
         methods=("unrolled", "cg-sense"),
         images=HeldOutImages(
             field_strengths=asked.field_strengths,
@@ -86,7 +79,4 @@ def measured(card: ModelCard, checkpoint: Path, config: TrainingConfig) -> Model
         processes=1,
         cache=str(folder / "cache"),
     )
-    try:
-        return replace(card, metrics=evaluate(benchmark).summary())
-    finally:
-        candidate.unlink()
+    return replace(card, metrics=evaluate(benchmark).summary())

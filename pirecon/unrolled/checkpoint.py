@@ -61,7 +61,7 @@ def load_checkpoint(name_or_path: str | Path = "default") -> tuple[UnrolledNetwo
         ValueError: not a checkpoint of pirecon, a network that cannot be built here, or weights that do not fit the
             architecture it states.
     """
-    path = _find(name_or_path)
+    path = find_checkpoint(name_or_path)
     card, weights = _read(path, with_weights=True)
     try:
         network = build_network(card.architecture)
@@ -83,7 +83,7 @@ def shipped_models() -> list[tuple[str, ModelCard]]:
 
 def read_card(name_or_path: str | Path) -> ModelCard:
     """The card alone; nothing is built or imported. Arguments and errors as of :func:`load_checkpoint`."""
-    return _read(_find(name_or_path), with_weights=False)[0]
+    return _read(find_checkpoint(name_or_path), with_weights=False)[0]
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -98,7 +98,12 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return stored
 
 
-def _find(name_or_path: str | Path) -> Path:
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The file of a shipped name or of a path.
+
+    Raises:
+        FileNotFoundError: neither a shipped name nor a file.
+    """
     shipped = SHIPPED / f"{name_or_path}.safetensors"
     for path in (shipped, Path(name_or_path)):
         if path.is_file():

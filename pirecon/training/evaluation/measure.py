@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import torch
@@ -25,7 +25,8 @@ from pirecon.report.metrics import ImageMetrics, image_metrics
 from pirecon.training.evaluation.benchmark import Case, scan_case
 from pirecon.training.evaluation.oracle import tune_strength
 from pirecon.training.scans.simulation import Scan
-from pirecon.unrolled import load_checkpoint
+from pirecon.unrolled import UnrolledNetwork, load_checkpoint
+from pirecon.unrolled.checkpoint import find_checkpoint
 
 TUNED = {"wavelet-oracle": (l1_wavelet, WAVELET_STRENGTH), "tv-oracle": (total_variation, TV_STRENGTH)}
 LEARNED_CODE = ("algebra", "encoding", "priors", "report/metrics.py", "unrolled")
@@ -109,7 +110,7 @@ def reconstruct_scan(scan: Scan, method: str, *, networks: dict[str, str]) -> tu
     E = CartesianSense(scan.maps, scan.weights)
     if method in networks:
         with torch.no_grad():
-            return _network(networks[method])(scan.kspace, E), 0.0
+            return _loaded(networks[method])[0](scan.kspace, E), 0.0
     if method in TUNED:
         solve, start = TUNED[method]
         E = CartesianSense(_on_acquired_grid(scan), scan.weights)
@@ -145,19 +146,23 @@ def method_digest(method: str, networks: dict[str, str]) -> str:
     return _code_digest(CLASSICAL_CODE)[:12]
 
 
-@lru_cache(maxsize=32)
 def weights_digest(checkpoint: str) -> str:
     """SHA-256 of architecture and learned weights of a checkpoint; the rest of its card does not count."""
+    return _loaded(checkpoint)[1]
+
+
+def _loaded(checkpoint: str) -> tuple[UnrolledNetwork, str]:
+    return _load_once(checkpoint, find_checkpoint(checkpoint).stat().st_mtime_ns)
+
+
+@cache  # every scan asks for every network: what does not fit would be loaded for each of them
+def _load_once(checkpoint: str, _modified: int) -> tuple[UnrolledNetwork, str]:
+    """Network and digest of its weights; a file that was written anew is another one."""
     network, card = load_checkpoint(checkpoint)
     digest = hashlib.sha256(json.dumps(asdict(card.architecture)).encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=32)
-def _network(checkpoint: str) -> Callable[[Tensor, CartesianSense], Tensor]:
-    return load_checkpoint(checkpoint)[0]
+    return network, digest.hexdigest()
 
 
 @lru_cache

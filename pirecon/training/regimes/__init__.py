@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pirecon.priors.registry import build_named
 from pirecon.training.regimes.adversarial import Adversarial
 from pirecon.training.regimes.bloch_consistency import BlochConsistency
 from pirecon.training.regimes.ensure import ENSURE
@@ -35,14 +36,9 @@ def build_regime(name: str, options: dict[str, object]) -> Regime:
         options: arguments of its constructor.
 
     Raises:
-        ValueError: unknown regime, or options that its constructor does not take.
+        ValueError: unknown regime (the nearest is named), or options that its constructor does not take.
     """
-    if name not in REGIMES:
-        raise ValueError(f"there is no training regime called {name!r}; choose one of {', '.join(sorted(REGIMES))}")
-    try:
-        return REGIMES[name](**options)
-    except TypeError as error:
-        raise ValueError(f"training regime {name!r} does not take these options: {options} ({error})") from error
+    return build_named(REGIMES, name, options, "training regime")
 
 
 __all__ = ["REGIMES", "Batch", "Regime", "RegimeLoss", "Supervised", "build_regime"]

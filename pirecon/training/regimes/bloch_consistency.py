@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from bloch.phantom import protocol_signal
 from pirecon.encoding import CartesianSense
 from pirecon.quantitative.contrast_fit import ParameterMaps
 from pirecon.quantitative.contrasts import Contrasts
@@ -18,7 +19,6 @@ from pirecon.training.regimes.contrast_axis import each_contrast
 from pirecon.training.regimes.needs import require
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
 from pirecon.training.scans.protocols import KEYS, protocols_of
-from pirecon.training.scans.tissue_maps import bloch_signal
 from pirecon.unrolled.network import UnrolledNetwork
 
 
@@ -122,7 +122,7 @@ def bloch_signals(batch: Batch, maps: ParameterMaps) -> Tensor:
     signals = []
     for index in range(len(maps.T1)):
         PD, T1, T2 = (values[index] for values in (maps.proton_density, maps.T1, maps.T2))
-        signals.append(torch.stack([bloch_signal(p, PD, T1, T2, T2) for p in protocols_of(batch, index)]))
+        signals.append(torch.stack([protocol_signal(p, PD, T1, T2, T2) for p in protocols_of(batch, index)]))
     return torch.stack(signals)
 
 

@@ -87,9 +87,7 @@ class GuidedStream(ScanStream):
     """
 
     def __init__(self, sources: list[Source], guides: GuidedScans, settings: StreamSettings) -> None:
-        super().__init__(
-            sources, settings.scans, voxels=settings.voxels, seed=settings.seed, start=settings.start
-        )
+        super().__init__(sources, settings.scans, voxels=settings.voxels, seed=settings.seed, start=settings.start)
         self.guides = guides
 
     def batch(self, index: int) -> dict[str, Tensor]:

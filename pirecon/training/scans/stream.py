@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from pirecon.calibration import espirit
 from pirecon.encoding import CartesianSense
@@ -25,6 +23,7 @@ from pirecon.training.scans.simulation import (
     scan_image,
     window,
 )
+from pirecon.training.scans.training_data import BatchStream
 from pirecon.training.scans.uneven_noise import line_window, noise_profile, window_lines
 
 Rng = np.random.Generator
@@ -45,7 +44,7 @@ class Source:
     share: float
 
 
-class ScanStream(IterableDataset):
+class ScanStream(BatchStream):
     """Batches of simulated scans, different on every worker and process, the same for a seed.
 
     Args:
@@ -57,18 +56,10 @@ class ScanStream(IterableDataset):
     """
 
     def __init__(self, sources: list[Source], scans: ScanRange, *, voxels: int, seed: int, start: int = 0) -> None:
-        self.sources, self.scans, self.voxels, self.seed, self.start = sources, scans, voxels, seed, start
+        super().__init__(start=start)
+        self.sources, self.scans, self.voxels, self.seed = sources, scans, voxels, seed
         shares = np.array([source.share for source in sources], float)
         self._shares = shares / shares.sum()
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        worker = torch.utils.data.get_worker_info()
-        step, first = (worker.num_workers, worker.id) if worker else (1, 0)
-        torch.set_num_threads(1 if worker else torch.get_num_threads())
-        index = self.start + first
-        while True:
-            yield self.batch(index)
-            index += step
 
     def batch(self, index: int) -> dict[str, Tensor]:
         """Batch number ``index``: kspace, maps, weights and truth as in :class:`Scan`, stacked.

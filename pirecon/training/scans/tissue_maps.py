@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bloch.phantom import Phantom
+from bloch.phantom import Phantom, protocol_signal
 from bloch.sequence import Protocol
-from bloch.sequence.signal_equations import inversion_recovery, spin_echo, spoiled_gradient_echo, turbo_spin_echo
 from pirecon.training.scans.image_library import SIZE, in_parallel, load_library
 
 SPREAD = (0.04, 0.07, 0.07)  # of ln PD, ln T1, ln T2, between persons and within a tissue; as in bloch.phantom.texture
@@ -96,38 +95,9 @@ def tissue_maps(anatomy: Tensor, field_strength: float, *, rng: np.random.Genera
     return TissueMaps(fractions, pd, T1, T2, T2_star)
 
 
-def bloch_signal(protocol: Protocol, proton_density: Tensor, T1: Tensor, T2: Tensor, T2_star: Tensor) -> Tensor:
-    """Signed signal of bloch's closed form for a protocol; differentiable, shapes broadcast.
-
-    Raises:
-        ValueError: a sequence that has no closed form here.
-    """
-    times = {"echo_time": protocol.echo_time, "repetition_time": protocol.repetition_time}
-    if protocol.name == "spin_echo":
-        return spin_echo(proton_density, T1, T2, **times)
-    if protocol.name == "spoiled_gradient_echo":
-        return spoiled_gradient_echo(proton_density, T1, T2_star, flip_angle=protocol.flip_angle, **times)
-    if protocol.name == "inversion_recovery" and protocol.inversion_time is not None:
-        return inversion_recovery(proton_density, T1, T2, inversion_time=protocol.inversion_time, **times)
-    if protocol.name == "turbo_spin_echo" and protocol.echo_spacing is not None:
-        return turbo_spin_echo(
-            proton_density,
-            T1,
-            T2,
-            effective_echo_time=protocol.echo_time,
-            repetition_time=protocol.repetition_time,
-            echo_spacing=protocol.echo_spacing,
-            echo_train_length=protocol.echo_train_length,
-        )
-    raise ValueError(
-        f"no closed-form signal for {protocol}: known are spin_echo, turbo_spin_echo (with echo_spacing), "
-        "inversion_recovery (with inversion_time) and spoiled_gradient_echo"
-    )
-
-
 def mixed_signal(maps: TissueMaps, protocol: Protocol) -> Tensor:
     """Σ_t f_t S(PD_t, T1_t, T2_t), ``(y, x)``: the signals of tissues add up, their relaxation times do not."""
-    signal = bloch_signal(protocol, maps.proton_density, maps.T1, maps.T2, maps.T2_star)
+    signal = protocol_signal(protocol, maps.proton_density, maps.T1, maps.T2, maps.T2_star)
     return (maps.fractions * signal).sum(0)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
+from pirecon.priors.registry import build_named
 from pirecon.unrolled.schemes.admm import Admm
 from pirecon.unrolled.schemes.deep_equilibrium import DeepEquilibrium
 from pirecon.unrolled.schemes.hqs import Hqs
@@ -36,14 +35,7 @@ def build_scheme(name: str, options: dict[str, object]) -> Scheme:
     Raises:
         ValueError: unknown scheme (the nearest is named), or options that its constructor does not take.
     """
-    if name not in SCHEMES:
-        near = difflib.get_close_matches(name, SCHEMES, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"there is no scheme called {name!r}; {hint}choose one of {', '.join(sorted(SCHEMES))}")
-    try:
-        return SCHEMES[name](**options)
-    except TypeError as error:
-        raise ValueError(f"scheme {name!r} does not take these options: {options} ({error})") from error
+    return build_named(SCHEMES, name, options, "scheme")
 
 
 __all__ = ["SCHEMES", "Problem", "Scheme", "build_scheme"]
