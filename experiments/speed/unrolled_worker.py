@@ -34,7 +34,7 @@ def data() -> tuple[Tensor, Tensor, Tensor]:
     return noise * lines[:, None], maps, lines
 
 
-def ours(prior: str, options: dict[str, object], scheme: str, *, shared: bool, refine_maps: bool, recompute: bool):
+def ours(prior: str, options: dict[str, object], scheme: str, *, n_priors: int, refine_maps: bool, recompute: bool):
     """A network of this package."""
 
     def make() -> tuple[nn.Module, Call]:
@@ -46,7 +46,7 @@ def ours(prior: str, options: dict[str, object], scheme: str, *, shared: bool, r
             prior_options=options,
             scheme=scheme,
             n_iterations=ITERATIONS,
-            shared=shared,
+            n_priors=n_priors,
             refine_maps=refine_maps,
             recompute=recompute,
         )
@@ -88,10 +88,10 @@ DNCNN = {"depth": 7, "width": 64}
 NETWORKS = {
     "fastmri-varnet": fastmri_varnet,
     "deepinv-modl": deepinv_modl,
-    "varnet": ours("unet", UNET, "proximal-gradient", shared=False, refine_maps=True, recompute=False),
-    "varnet-recomputed": ours("unet", UNET, "proximal-gradient", shared=False, refine_maps=True, recompute=True),
-    "modl": ours("dncnn", DNCNN, "modl", shared=True, refine_maps=False, recompute=False),
-    "modl-recomputed": ours("dncnn", DNCNN, "modl", shared=True, refine_maps=False, recompute=True),
+    "varnet": ours("unet", UNET, "proximal-gradient", n_priors=0, refine_maps=True, recompute=False),
+    "varnet-recomputed": ours("unet", UNET, "proximal-gradient", n_priors=0, refine_maps=True, recompute=True),
+    "modl": ours("dncnn", DNCNN, "modl", n_priors=1, refine_maps=False, recompute=False),
+    "modl-recomputed": ours("dncnn", DNCNN, "modl", n_priors=1, refine_maps=False, recompute=True),
 }
 
 

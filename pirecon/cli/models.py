@@ -48,8 +48,9 @@ def card_lines(card: ModelCard) -> list[str]:
 
 def _network(card: ModelCard) -> str:
     architecture = card.architecture
-    sharing = "shared" if architecture.shared else "own"
-    return f"{architecture.prior}, {architecture.scheme}, {architecture.n_iterations} iterations, {sharing} weights"
+    n_priors = architecture.n_priors
+    weights = {0: "own weights", 1: "shared weights"}.get(n_priors, f"{n_priors} sets of weights")
+    return f"{architecture.prior}, {architecture.scheme}, {architecture.n_iterations} iterations, {weights}"
 
 
 def _ranges(card: ModelCard) -> list[str]:

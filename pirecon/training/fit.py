@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def first_network(config: TrainingConfig) -> UnrolledNetwork:
     """The network before the first step: as it is built, with the weights of ``warm_start`` where there is one.
 
     Another scheme or another number of iterations than that of the checkpoint is allowed; its λ and noise scales are
-    taken where they fit.
+    taken where they fit. Priors that the checkpoint has no more of start as copies of its last.
 
     Raises:
         FileNotFoundError: no such checkpoint.
@@ -90,6 +91,7 @@ def first_network(config: TrainingConfig) -> UnrolledNetwork:
     if not config.warm_start:
         return network
     source, card = load_checkpoint(config.warm_start)
+    source.priors.extend(deepcopy(source.priors[-1]) for _ in range(len(network.priors) - len(source.priors)))
     weights, wanted = source.state_dict(), network.state_dict()
     fits = {name: w for name, w in weights.items() if name in wanted and w.shape == wanted[name].shape}
     missing = [name for name in wanted if name.startswith("priors.") and name not in fits]

@@ -19,7 +19,8 @@ from pirecon.training.regimes import Regime
 from pirecon.training.regimes.regime import RegimeLoss
 from pirecon.unrolled.network import UnrolledNetwork
 
-WARM_UP = 100  # steps
+WARM_UP = 100  # steps, or
+WARM_UP_SHARE = 0.05  # of the stage, where that is shorter
 
 
 class Training(pl.LightningModule):
@@ -156,9 +157,10 @@ def learning_rate_course(progress: float, step: int) -> float:
 
     Args:
         progress: share of the stage that is done.
-        step: number of the step; the first hundred warm up.
+        step: number of the step; the first hundred warm up, or the first twentieth of a stage that has few.
     """
-    return min(1.0, (step + 1) / WARM_UP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+    warm_up = min(1.0, max((step + 1) / WARM_UP, progress / WARM_UP_SHARE))
+    return warm_up * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def network_parameters(regime: Regime) -> list[nn.Parameter]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from torch import nn
-
 from pirecon.priors import build_prior
 from pirecon.unrolled.map_refinement import MapRefinement
 from pirecon.unrolled.network import UnrolledNetwork
@@ -22,7 +20,8 @@ class Architecture:
         scheme: name in ``pirecon.unrolled.schemes.SCHEMES``: how prior and data take turns.
         scheme_options: arguments of its constructor.
         n_iterations: unrolled iterations.
-        shared: one set of prior weights for all iterations.
+        n_priors: sets of prior weights: the first iterations have one each, all others share the last; 0 for one each
+            throughout.
         refine_maps: a small network refines the sensitivity maps first.
         recompute: compute the priors' features again for the gradient instead of keeping them.
     """
@@ -32,7 +31,7 @@ class Architecture:
     scheme: str = "modl"
     scheme_options: dict[str, object] = field(default_factory=dict)
     n_iterations: int = 5
-    shared: bool = True
+    n_priors: int = 1
     refine_maps: bool = False
     recompute: bool = False
 
@@ -44,13 +43,10 @@ def build_network(architecture: Architecture) -> UnrolledNetwork:
         ValueError: unknown prior or scheme, or options that they do not take.
     """
 
-    def prior() -> nn.Module:
-        return build_prior(architecture.prior, architecture.prior_options)
-
     scheme = build_scheme(architecture.scheme, architecture.scheme_options)
-    n_steps = scheme.n_steps(architecture.n_iterations)
+    n_priors = architecture.n_priors or scheme.n_steps(architecture.n_iterations)
     return UnrolledNetwork(
-        prior() if architecture.shared else [prior() for _ in range(n_steps)],
+        [build_prior(architecture.prior, architecture.prior_options) for _ in range(n_priors)],
         scheme=scheme,
         n_iterations=architecture.n_iterations,
         map_refinement=MapRefinement() if architecture.refine_maps else None,

@@ -23,6 +23,9 @@ class ModelCard:
         data: what it was trained on, in a sentence.
         hours: of training; 0 where not recorded.
         known_failures: what it is known to do badly, a sentence each.
+
+    Raises:
+        TypeError: ``known_failures`` is one text.
     """
 
     architecture: Architecture
@@ -34,6 +37,10 @@ class ModelCard:
     data: str = ""
     hours: float = 0.0
     known_failures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.known_failures, str):  # would be listed letter by letter
+            raise TypeError(f"known_failures is the text {self.known_failures!r}; give a tuple of sentences")
 
 
 def card_to_json(card: ModelCard) -> str:
@@ -51,17 +58,20 @@ def card_from_json(text: str) -> ModelCard:
         fields = json.loads(text)
         fields["architecture"] = Architecture(**_in_new_words(fields["architecture"]))
         fields["training_range"] = {name: tuple(limits) for name, limits in fields["training_range"].items()}
-        fields["known_failures"] = tuple(fields.get("known_failures", ()))
+        failures = fields.get("known_failures", ())
+        fields["known_failures"] = failures if isinstance(failures, str) else tuple(failures)
         return ModelCard(**fields)
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"the model card cannot be read ({error}); train again with this version") from error
 
 
 def _in_new_words(architecture: dict[str, Any]) -> dict[str, Any]:
-    """The first checkpoints say "step" and "cg_iterations" for what is the scheme and its options now."""
+    """Earlier checkpoints say "step" and "cg_iterations" for what is the scheme and its options now, or "shared"."""
     words = dict(architecture)
     if "step" in words:
         words["scheme"] = {"proximal": "modl", "gradient": "proximal-gradient"}[words.pop("step")]
         options = {"cg_iterations": words.pop("cg_iterations")}
         words["scheme_options"] = options if words["scheme"] == "modl" else {}
+    if "shared" in words:
+        words["n_priors"] = 1 if words.pop("shared") else 0
     return words

@@ -24,8 +24,9 @@ class UnrolledNetwork(nn.Module):
     matrix or field strength: those live in E.
 
     Args:
-        prior: module ``(image, noise_level) -> image``, shared by all iterations; or a list with one for each. One
-            whose class says ``takes_guide = True`` is called ``(image, noise_level, guide)``.
+        prior: module ``(image, noise_level) -> image``, shared by all iterations; or a list for the first iterations,
+            the last of which all others share. One whose class says ``takes_guide = True`` is called
+            ``(image, noise_level, guide)``.
         scheme: how prior and data take turns; MoDL by default.
         n_iterations: iterations K.
         map_refinement: refines the maps in E first; None leaves them.
@@ -44,10 +45,10 @@ class UnrolledNetwork(nn.Module):
         super().__init__()
         self.scheme = Modl() if scheme is None else scheme
         n_steps = self.scheme.n_steps(n_iterations)
-        if isinstance(prior, list) and len(prior) != n_steps:
+        if isinstance(prior, list) and not 1 <= len(prior) <= n_steps:
             raise ValueError(
-                f"{len(prior)} priors for {n_iterations} iterations of {type(self.scheme).__name__}: give one for each "
-                f"of {n_steps} steps, or one for all"
+                f"{len(prior)} priors for {n_iterations} iterations of {type(self.scheme).__name__}; its steps take 1 to "
+                f"{n_steps}"
             )
         if map_refinement is not None and not self.scheme.learns_weight:
             raise ValueError(
@@ -103,7 +104,7 @@ class UnrolledNetwork(nn.Module):
     ) -> Tensor:
         if self.log_noise_scale is not None:
             noise = noise * self.log_noise_scale[k % len(self.log_noise_scale)].exp()
-        arguments = (self.priors[k % len(self.priors)], image, noise_level * noise, guide)
+        arguments = (self.priors[min(k, len(self.priors) - 1)], image, noise_level * noise, guide)
         if self.recompute and torch.is_grad_enabled():
             improved: Tensor = checkpoint(apply_prior, *arguments, use_reentrant=False)
             return improved

@@ -88,19 +88,10 @@ class SSDU(Regime):
 
 
 class MultiMaskSSDU(SSDU):
-    """:class:`SSDU` with several masks a scan in each step: less variance of the gradient for more work."""
+    """:class:`SSDU`, whose other arguments it takes, with several masks a scan: less variance of a step for more work."""
 
-    def __init__(
-        self,
-        share: float = 0.2,
-        *,
-        gaussian: bool = False,
-        centre: int = 4,
-        masks: int = 4,
-        normalised: bool = False,
-        given: bool = True,
-    ) -> None:
-        super().__init__(share, gaussian=gaussian, centre=centre, masks=masks, normalised=normalised, given=given)
+    def __init__(self, share: float = 0.2, *, masks: int = 4, **others: bool | int) -> None:
+        super().__init__(share, masks=masks, **others)  # type: ignore[arg-type]
 
 
 def normalised_l1_l2(u: Tensor, v: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from pirecon.training import lightning_module
 from pirecon.training.config import Stage, TrainingConfig
 from pirecon.training.data import build_stream
-from pirecon.training.fit import fit
+from pirecon.training.fit import first_network, fit
 from pirecon.training.lightning_module import learning_rate_course
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.simulation import ScanRange
@@ -151,6 +151,15 @@ def test_trains_every_stage_and_the_same_seed_gives_the_same_weights(tiny: Train
     assert all(part in card.notes for part in ("seed 4", "bf16-mixed", "by a test"))
     assert "100 % procedural" in card.data
     assert 0 < card.hours < 1
+
+
+def test_priors_that_the_warm_start_lacks_begin_as_copies_of_its_last(tiny: TrainingConfig) -> None:
+    trained = train(tiny)
+    more = replace(tiny, warm_start=tiny.output, network=replace(tiny.network, n_priors=2))
+    weights = first_network(more).state_dict()
+    for name in (name for name in trained if name.startswith("priors.0.")):
+        torch.testing.assert_close(weights[name], trained[name])
+        torch.testing.assert_close(weights[name.replace("priors.0.", "priors.1.")], trained[name])
 
 
 def test_critic_and_network_learn_as_in_a_plain_loop(tiny: TrainingConfig, toy: ModuleType) -> None:

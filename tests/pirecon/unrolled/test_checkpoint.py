@@ -39,10 +39,13 @@ def card(architecture: Architecture = ARCHITECTURE) -> ModelCard:
     )
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_round_trip(tmp_path: Path, shared: bool) -> None:
+@pytest.mark.parametrize("n_priors", [0, 1, 2])
+def test_round_trip(tmp_path: Path, n_priors: int) -> None:
     architecture = Architecture(
-        prior_options={"widths": [4, 8], "blocks": [1, 1]}, n_iterations=3, shared=shared, scheme="proximal-gradient"
+        prior_options={"widths": [4, 8], "blocks": [1, 1]},
+        n_iterations=3,
+        n_priors=n_priors,
+        scheme="proximal-gradient",
     )
     network = build_network(architecture)
     save_checkpoint(tmp_path / "a.safetensors", network, card(architecture))
@@ -151,3 +154,8 @@ def test_outside_the_training_range_is_said() -> None:
     assert len(messages) == 2
     assert "snr outside the training range: found 100, trained on 5 to 20" in messages[0]
     assert "field strength" in messages[1]
+
+
+def test_failures_are_sentences_not_letters() -> None:
+    with pytest.raises(TypeError, match="tuple of sentences"):
+        replace(card(), known_failures="fine texture is smoothed")

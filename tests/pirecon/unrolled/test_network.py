@@ -149,5 +149,22 @@ def test_wrong_wishes_are_refused() -> None:
         build_scheme("model", {})
     with pytest.raises(ValueError, match=r"'modl' does not take these options: \{'steps': 3\}"):
         build_scheme("modl", {"steps": 3})
-    with pytest.raises(ValueError, match="2 priors for 3 iterations"):
-        UnrolledNetwork([Keep(), Keep()], n_iterations=3)
+    with pytest.raises(ValueError, match="4 priors for 3 iterations"):
+        UnrolledNetwork([Keep() for _ in range(4)], n_iterations=3)
+
+
+def test_first_iterations_have_priors_of_their_own_and_the_others_share_the_last() -> None:
+    called = []
+
+    class Named(Keep):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def forward(self, image: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
+            called.append(self.name)
+            return super().forward(image, noise_level)
+
+    E = CartesianSense(torch.ones(1, 1, 1, 9, 7, dtype=torch.complex64), torch.ones(1, 1, 1, 9, 7))
+    UnrolledNetwork([Named("first"), Named("second")], n_iterations=4)(E(torch.ones(1, 1, 9, 7) + 0j), E)
+    assert called == ["first", "second", "second", "second"]

@@ -106,13 +106,13 @@ def test_any_coil_count_order_and_trajectory(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("shared", [True, False])
-def test_every_parameter_is_trained(scheme: str, shared: bool) -> None:
+@pytest.mark.parametrize("n_priors", [0, 1])
+def test_every_parameter_is_trained(scheme: str, n_priors: int) -> None:
     torch.manual_seed(1)
     options: dict[str, object] = {"relative_error": 0.1} if hasattr(SCHEMES[scheme](), "step") else {}
     small: dict[str, object] = {"widths": [4, 8], "blocks": [1, 1]}
     refine_maps = SCHEMES[scheme].learns_weight
-    network = build_network(Architecture("unet", small, scheme, options, 2, shared, refine_maps))
+    network = build_network(Architecture("unet", small, scheme, options, 2, n_priors, refine_maps))
     for module in [*network.priors, *([network.map_refinement.network] if network.map_refinement else [])]:
         nn.init.normal_(module.tail.weight, std=0.05)
     E = CartesianSense(unit_maps(3).to(torch.complex64), cartesian().weights.float())
