@@ -47,7 +47,7 @@ class UnrolledNetwork(nn.Module):
         n_steps = self.scheme.n_steps(n_iterations)
         if isinstance(prior, list) and not 1 <= len(prior) <= n_steps:
             raise ValueError(
-                f"{len(prior)} priors for {n_iterations} iterations of {type(self.scheme).__name__}; its steps take 1 to "
+                f"{len(prior)} priors for {n_iterations} iterations of {type(self.scheme).__name__}; they take 1 to "
                 f"{n_steps}"
             )
         if map_refinement is not None and not self.scheme.learns_weight:

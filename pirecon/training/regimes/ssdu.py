@@ -88,7 +88,7 @@ class SSDU(Regime):
 
 
 class MultiMaskSSDU(SSDU):
-    """:class:`SSDU`, whose other arguments it takes, with several masks a scan: less variance of a step for more work."""
+    """:class:`SSDU`, whose other arguments it takes, with several masks a scan: less variance for more work."""
 
     def __init__(self, share: float = 0.2, *, masks: int = 4, **others: bool | int) -> None:
         super().__init__(share, masks=masks, **others)  # type: ignore[arg-type]
