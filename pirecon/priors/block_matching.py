@@ -26,6 +26,7 @@ class BM3D(ProximalPrior):
 
     Raises:
         ImportError: the package ``bm3d`` is absent.
+        ValueError: (when called) an image with fewer than 8 voxels along an axis.
 
     Source: Dabov et al., IEEE Trans Image Process 16:2080 (2007); Mäkinen, Azzari and Foi, IEEE Trans Image
     Process 29:8339 (2020).
@@ -37,19 +38,21 @@ class BM3D(ProximalPrior):
 
     def denoise(self, image: Tensor, strength: Tensor) -> Tensor:
         """See :meth:`ProximalPrior.denoise`."""
-        sigma = float(strength)
+        _check_size(image, block=8)
+        sigma = float(strength.detach())
         parts = [np.asarray(self._bm3d(part, sigma)).reshape(part.shape) for part in _slices(image)]
         return _from_parts(parts, image)
 
 
 class BM4D(ProximalPrior):
-    """A volume as a whole; otherwise as :class:`BM3D`.
+    """A volume as a whole, in blocks of 4 × 4 × 4 from five slices on, else of 8 × 8 × 1; otherwise as :class:`BM3D`.
 
     Args:
         strength: assumed noise over the noise level.
 
     Raises:
         ImportError: the package ``bm4d`` is absent.
+        ValueError: (when called) a block does not fit into the plane.
 
     Source: Maggioni et al., IEEE Trans Image Process 22:119 (2013).
     """
@@ -60,14 +63,24 @@ class BM4D(ProximalPrior):
 
     def denoise(self, image: Tensor, strength: Tensor) -> Tensor:
         """See :meth:`ProximalPrior.denoise`."""
-        sigma = float(strength)
-        volumes = image.detach().cpu().to(torch.complex128).numpy()
+        _check_size(image, block=4 if image.shape[-3] >= 5 else 8)
+        sigma = float(strength.detach())
+        # Slices last: the package looks there for how many there are.
+        volumes = np.moveaxis(image.detach().cpu().to(torch.complex128).numpy(), 1, -1)
         parts = [
-            np.asarray(self._bm4d(np.ascontiguousarray(part), sigma)).reshape(part.shape)
+            np.moveaxis(np.asarray(self._bm4d(np.ascontiguousarray(part), sigma)).reshape(part.shape), -1, 0)
             for volume in volumes
             for part in (volume.real, volume.imag)
         ]
         return _from_parts(parts, image)
+
+
+def _check_size(image: Tensor, *, block: int) -> None:
+    if min(image.shape[-2:]) < block:
+        raise ValueError(
+            f"block matching needs {block} × {block} voxels in the plane, but the image has {image.shape[-2]} × "
+            f"{image.shape[-1]}; 'wavelet' and 'tv' take any size"
+        )
 
 
 def _slices(image: Tensor) -> list[np.ndarray]:

@@ -106,7 +106,7 @@ def test_scales_with_image_and_noise_together(name: str, factor: float) -> None:
 @pytest.mark.parametrize("name", PRIORS)
 def test_any_grid_and_batch_comes_back(name: str) -> None:
     prior = shaken(name)
-    for shape in ((1, 19, 26), (2, 1, 17, 9), (2, 3, 13, 24)):
+    for shape in ((1, 19, 26), (2, 1, 17, 9), (2, 5, 13, 24)):
         image = head_like(*shape[-2:]).expand(shape)
         assert apply_prior(prior, image, torch.ones(shape)).isfinite().all()
 
@@ -148,6 +148,20 @@ def test_classical_priors_denoise_and_their_strength_can_learn(name: str) -> Non
     assert empty.grad.isfinite().all()
     assert prior.log_strength.grad.isfinite()
     assert prior.log_strength.grad != 0
+
+
+@pytest.mark.parametrize(("name", "n_slices"), [("bm3d", 1), ("bm4d", 1), ("bm4d", 3), ("bm4d", 6)])
+def test_block_matching_denoises(name: str, n_slices: int) -> None:
+    clean = head_like(40, 45, snr=10, noise=0.0).expand(n_slices, -1, -1)
+    noisy = clean + math.sqrt(2) * torch.randn(clean.shape, dtype=clean.dtype, generator=torch.manual_seed(1))
+    denoised = apply_prior(fresh(name), noisy, torch.tensor(1.0))
+    assert (denoised - clean).norm() < 0.6 * (noisy - clean).norm()
+
+
+@pytest.mark.parametrize("name", ["bm3d", "bm4d"])
+def test_an_image_smaller_than_a_block_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="needs 8 × 8 voxels in the plane, but the image has 7 × 12"):
+        apply_prior(fresh(name), head_like(7, 12), torch.tensor(1.0))
 
 
 @pytest.mark.parametrize("name", ["wavelet", "tv"])
