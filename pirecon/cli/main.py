@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pirecon.cli.adapt import adapt_command
 from pirecon.cli.combine import combine_command
+from pirecon.cli.degrade import degrade_command
 from pirecon.cli.fat_water import fat_water_command
 from pirecon.cli.field_map import field_map_command
 from pirecon.cli.info import info_command
@@ -29,6 +30,7 @@ app.command("combine")(combine_command)
 app.command("fat-water")(fat_water_command)
 app.command("quantify")(quantify_command)
 app.command("field-map")(field_map_command)
+app.command("degrade")(degrade_command)
 app.command("models")(models_command)
 app.command("adapt")(adapt_command)
 app.command("train")(train_command)

@@ -1,18 +1,23 @@
 """High-field data made low-field ones against scans that bloch plays at the low field."""
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
+from click.testing import Result
+from typer.testing import CliRunner
 
 from bloch import Conditions, Encoding, Phantom, Protocol, RawScan, Scanner, simulate, volume_coil, write_mrd
 from bloch.sequence import TRANSAXIAL, fully_sampled
 from bloch.standard.sequences import Playing, sequence_for
 from pirecon.calibration import covariance_from_noise_scan
-from pirecon.rawdata import noise_samples, read_mrd, sort_kspace
+from pirecon.cli.main import app
+from pirecon.rawdata import RawData, noise_samples, read_mrd, sort_kspace
 from pirecon.training.scans.low_field import (
     LowField,
     degrade_raw,
@@ -131,3 +136,56 @@ def test_what_cannot_be_is_refused() -> None:
         LowField(550.0)
     with pytest.raises(ValueError, match="no tissue 'brain'"):
         relaxation_factor(SPIN_ECHO, SPIN_ECHO, (HIGH, LOW), "brain")
+
+
+def test_the_command_writes_what_the_low_field_would_have_measured(tmp_path: Path) -> None:
+    high, low, there = scan("white_matter", HIGH), tmp_path / "low.h5", tmp_path / "high.h5"
+    write_mrd(there, high)
+    options = ["--field", str(LOW), "--sequence", "spin_echo"]
+    done = run("degrade", there, "-o", low, *options)
+    assert done.exit_code == 0, done.stderr
+    found = read_mrd(low)
+    assert found.field_strength == pytest.approx(LOW)
+    assert found.centre_frequency == pytest.approx(42.577e6 * LOW, rel=1e-4)
+    before = read_mrd(there)
+    for name in before.readouts.dtype.names:  # every counter, flag and direction
+        np.testing.assert_array_equal(found.readouts[name], before.readouts[name])
+    f = relaxation_factor(SPIN_ECHO, SPIN_ECHO, (HIGH, LOW), "white_matter")
+    r = snr_factor(LowField(LOW), HIGH, relaxation=f)
+    assert f"SNR is {r:.3g} times" in done.stderr
+    silent = sort_kspace(read_silent(tmp_path)).data
+    noise = [float((sort_kspace(raw).data - part * silent).std()) for raw, part in ((before, 1.0), (found, r))]
+    assert noise[1] == pytest.approx(noise[0], rel=0.07)
+    assert run("degrade", there, "-o", tmp_path / "again.h5", *options).exit_code == 0
+    np.testing.assert_array_equal(read_mrd(tmp_path / "again.h5").samples, found.samples)
+
+
+def read_silent(folder: Path) -> RawData:
+    write_mrd(folder / "silent.h5", scan("white_matter", HIGH, noise=False))
+    return read_mrd(folder / "silent.h5")
+
+
+def test_the_command_says_what_cannot_be(tmp_path: Path) -> None:
+    there, low = tmp_path / "high.h5", tmp_path / "low.h5"
+    write_mrd(there, scan("white_matter", HIGH))
+    for options, said in (
+        (["--field", "3"], "noise can only be added"),
+        (["--field", "0.1", "--sequence", "spin_ecko"], "did you mean 'spin_echo'?"),
+        (["--field", "0.1", "--sequence", "spin_echo", "--tissue", "wood"], "there is no tissue 'wood'"),
+    ):
+        done = run("degrade", there, "-o", low, *options)
+        assert done.exit_code == 1
+        assert said in str(done.exception)
+    assert run("degrade", there, "-o", tmp_path / "low.dat", "--field", "0.1").exit_code == 2
+    with h5py.File(there, "r+") as file:
+        xml = file["dataset/xml"][0].decode()
+        for tag in ("systemFieldStrength_T", "H1resonanceFrequency_Hz"):
+            xml = re.sub(f"(<{tag}>)[^<]*", r"\g<1>0", xml)
+        file["dataset/xml"][0] = xml
+    done = run("degrade", there, "-o", low, "--field", "0.1")
+    assert "does not say its field strength" in str(done.exception)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["high.h5"]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
