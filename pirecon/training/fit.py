@@ -85,7 +85,7 @@ def first_network(config: TrainingConfig) -> UnrolledNetwork:
 
     Raises:
         FileNotFoundError: no such checkpoint.
-        ValueError: its priors are not those of the config.
+        ValueError: its priors are not those of the config, or more.
     """
     network = build_network(config.network)
     if not config.warm_start:
@@ -94,8 +94,7 @@ def first_network(config: TrainingConfig) -> UnrolledNetwork:
     source.priors.extend(deepcopy(source.priors[-1]) for _ in range(len(network.priors) - len(source.priors)))
     weights, wanted = source.state_dict(), network.state_dict()
     fits = {name: w for name, w in weights.items() if name in wanted and w.shape == wanted[name].shape}
-    missing = [name for name in wanted if name.startswith("priors.") and name not in fits]
-    if missing:
+    if any(name.startswith("priors.") and name not in fits for name in wanted | weights):
         found = "; ".join(differences(asdict(card.architecture), asdict(config.network)))
         raise ValueError(
             f"the priors of warm_start = {config.warm_start!r} are not those of [network] (checkpoint → config: "

@@ -155,11 +155,15 @@ def test_trains_every_stage_and_the_same_seed_gives_the_same_weights(tiny: Train
 
 def test_priors_that_the_warm_start_lacks_begin_as_copies_of_its_last(tiny: TrainingConfig) -> None:
     trained = train(tiny)
-    more = replace(tiny, warm_start=tiny.output, network=replace(tiny.network, n_priors=2))
+    more = replace(tiny, warm_start=tiny.output, network=replace(tiny.network, n_priors=2, n_iterations=2))
     weights = first_network(more).state_dict()
     for name in (name for name in trained if name.startswith("priors.0.")):
         torch.testing.assert_close(weights[name], trained[name])
         torch.testing.assert_close(weights[name.replace("priors.0.", "priors.1.")], trained[name])
+    second = in_folder(more, "second")
+    train(second)
+    with pytest.raises(ValueError, match="n_priors: 2 → 1"):  # none is dropped
+        first_network(replace(tiny, warm_start=second.output))
 
 
 def test_critic_and_network_learn_as_in_a_plain_loop(tiny: TrainingConfig, toy: ModuleType) -> None:
