@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pirecon.algebra.conjugate_gradient import conjugate_gradient
 from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.priors.polynomial_phase import polynomial_phasor
 from pirecon.unrolled.prior_error import spectral_precision
 
 AXES = (-3, -2, -1)
@@ -17,8 +18,9 @@ AXES = (-3, -2, -1)
 class ProximalStep(nn.Module):
     """x = argmin ½‖Ex − y‖² + ½ (x − z)ᴴ Λ (x − z), by conjugate gradients from z.
 
-    Λ is the number λ, or F.H Λ(k) F where the prior has a relative error
-    (:func:`~pirecon.unrolled.prior_error.spectral_precision`).
+    Λ is the number λ, or D F.H Λ(k) F D.H where the prior has a relative error
+    (:func:`~pirecon.unrolled.prior_error.spectral_precision`). D multiplies by the polynomial phase of z: Λ(k) is
+    that of the anatomy, whatever phase the scanner gave it and wherever its k-space peaks, between two samples too.
 
     Args:
         cg_iterations: conjugate-gradient iterations.
@@ -47,34 +49,36 @@ class ProximalStep(nn.Module):
             weight: λ > 0; with data in SNR units 1/λ is the variance of the prior's error.
         """
         if self.log_relative_error is not None:
-            precision = spectral_precision(z, weight, self.log_relative_error.exp())
-            return _preconditioned(z, adjoint, E, precision, n_iterations=self.cg_iterations)
+            with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
+                phasor = polynomial_phasor(z, n_axes=2 if z.shape[-3] == 1 else 3)
+            precision = spectral_precision(z * phasor.conj(), weight, self.log_relative_error.exp())
+            return _preconditioned(z, adjoint, E, precision, phasor, n_iterations=self.cg_iterations)
         return conjugate_gradient(
             E.normal, adjoint + weight * z, regularisation=weight, n_iterations=self.cg_iterations, x0=z, n_axes=3
         )
 
 
-def _preconditioned(z: Tensor, adjoint: Tensor, E: LinearOperator, precision: Tensor, *, n_iterations: int) -> Tensor:
-    """(E.N + F.H Λ F) (x − z) = E.H y − E.N z for x − z = F.H M u with M = (1 + Λ)^-½, in k-space.
+def _preconditioned(
+    z: Tensor, adjoint: Tensor, E: LinearOperator, precision: Tensor, phasor: Tensor, *, n_iterations: int
+) -> Tensor:
+    """(E.N + D F.H Λ F D.H) (x − z) = E.H y − E.N z for x − z = D F.H M u with M = (1 + Λ)^-½, in k-space.
 
     M makes one of a fully sampled scan, and costs nothing: Λ needs the transforms anyway.
     """
     scale = (1 + precision).rsqrt()
     share = precision * scale.square()
 
+    def to_image(u: Tensor) -> Tensor:
+        return phasor * torch.fft.ifftn(scale * u, dim=AXES, norm="ortho")
+
+    def to_kspace(x: Tensor) -> Tensor:
+        return scale * torch.fft.fftn(phasor.conj() * x, dim=AXES, norm="ortho")
+
     def normal(u: Tensor) -> Tensor:
-        return scale * _fft(E.normal(_ifft(scale * u))) + share * u
+        return to_kspace(E.normal(to_image(u))) + share * u
 
-    residual = scale * _fft(adjoint - E.normal(z))
-    return z + _ifft(scale * conjugate_gradient(normal, residual, n_iterations=n_iterations, n_axes=3))
-
-
-def _fft(x: Tensor) -> Tensor:
-    return torch.fft.fftn(x, dim=AXES, norm="ortho")
-
-
-def _ifft(x: Tensor) -> Tensor:
-    return torch.fft.ifftn(x, dim=AXES, norm="ortho")
+    residual = to_kspace(adjoint - E.normal(z))
+    return z + to_image(conjugate_gradient(normal, residual, n_iterations=n_iterations, n_axes=3))
 
 
 def gradient_step(z: Tensor, adjoint: Tensor, E: LinearOperator, *, weight: Tensor, bound: Tensor | float) -> Tensor:

@@ -13,7 +13,7 @@ def spectral_precision(z: Tensor, weight: Tensor, relative_error: Tensor) -> Ten
     noise of one sample where k-space is strong, which is where the samples know best.
 
     Args:
-        z: the prior's image in SNR units, complex ``(*batch, z, y, x)``.
+        z: the prior's image in SNR units, without its smooth phase, complex ``(*batch, z, y, x)``.
         weight: λ > 0.
         relative_error: ε ≥ 0.
 

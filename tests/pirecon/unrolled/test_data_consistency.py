@@ -6,6 +6,7 @@ from torch import Tensor
 
 from pirecon.algebra.fft import centred_fft, centred_ifft
 from pirecon.encoding import CartesianSense
+from pirecon.priors.polynomial_phase import polynomial_phasor
 from pirecon.unrolled.data_consistency import ProximalStep
 from pirecon.unrolled.prior_error import spectral_precision
 
@@ -29,9 +30,28 @@ def test_the_step_solves_its_equation() -> None:
     step = ProximalStep(60, relative_error=0.2).double()
     x = step(z, E.H(y), E, weight)
     assert step.log_relative_error is not None
-    precision = torch.fft.fftshift(spectral_precision(z, weight, step.log_relative_error.exp()), AXES)
-    penalty = centred_ifft(precision * centred_fft(x - z, AXES), AXES)
+    phasor = polynomial_phasor(z, n_axes=3)
+    precision = spectral_precision(z * phasor.conj(), weight, step.log_relative_error.exp())
+    deviation = centred_fft(phasor.conj() * (x - z), AXES)
+    penalty = phasor * centred_ifft(torch.fft.fftshift(precision, AXES) * deviation, AXES)
     torch.testing.assert_close(E.N(x) - E.H(y) + penalty, torch.zeros_like(x), atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("turns", [(0.0, 0.5, 0.0), (0.4, 2.37, -4.61)])
+def test_a_linear_phase_goes_through_wherever_between_two_samples_kspace_peaks(turns: tuple[float, ...]) -> None:
+    grid = (5, 25, 22)
+    z = torch.zeros(grid, dtype=torch.complex128)
+    z[1:4, 5:19, 4:16] = 30 + 3 * random_complex(3, 14, 12, seed=3)
+    maps = random_complex(3, *grid, seed=1)
+    E = CartesianSense(maps / maps.abs().square().sum(0).sqrt(), torch.ones(1, *grid, dtype=torch.float64))
+    adjoint, weight = E.normal(z + random_complex(*grid, seed=4)), torch.tensor(2.0, dtype=torch.float64)
+    places = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) / n for n in grid), indexing="ij")
+    angle = 2 * torch.pi * sum(turn * place for turn, place in zip(turns, places, strict=True))
+    phasor, step = torch.polar(torch.ones_like(angle), angle), ProximalStep(6, relative_error=0.2).double()
+    with torch.no_grad():
+        expected = phasor * step(z, adjoint, E, weight)
+        found = step(z * phasor, adjoint * phasor, E, weight)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
 
 
 def test_a_small_relative_error_changes_nothing() -> None:
