@@ -26,6 +26,7 @@ def simulate_closed_form(
     *,
     snr: float | None = None,
     seed: int = 0,
+    noise_seed: int | None = None,
     variation: float = 1.0,
 ) -> RawScan:
     """Scan a phantom without playing the sequence.
@@ -42,6 +43,7 @@ def simulate_closed_form(
         encoding: what is measured, and where.
         snr: of a voxel, as ``TRUTH["snr"]`` defines it; None leaves out noise and noise scan.
         seed: the same seed gives the same data.
+        noise_seed: of the noise alone; None lets it follow from ``seed``.
         variation: strength of what differs from scan to scan: texture, smooth phase, gains of the channels; 0 is none.
 
     Returns:
@@ -66,7 +68,8 @@ def simulate_closed_form(
     noise_scan = torch.zeros(0, *samples.shape[1:])
     if snr is not None:
         n_noise, n_samples = encoding.noise_readouts, encoding.n_samples
-        noise = thermal_noise(covariance, (n_noise + len(lines), n_samples), generator=generator)
+        own = generator if noise_seed is None else torch.Generator().manual_seed(noise_seed)
+        noise = thermal_noise(covariance, (n_noise + len(lines), n_samples), generator=own)
         noise_scan, samples = noise[:n_noise], samples + noise[n_noise:]
     truth = {
         "image": image.to(torch.complex64).numpy(),

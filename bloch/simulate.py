@@ -68,6 +68,7 @@ def simulate(
     conditions: Conditions | None = None,
     full: Sequence | None = None,
     seed: int = 0,
+    noise_seed: int | None = None,
     progress: Progress | None = None,
 ) -> RawScan:
     """Play a sequence to a phantom: every isochromat precesses, relaxes and is turned as the Bloch equations have it.
@@ -85,6 +86,8 @@ def simulate(
         full: the same scan with every Cartesian line, played to an ideal coil for the truth's image; a sequence
             that measures every line needs none.
         seed: the same seed gives the same data.
+        noise_seed: of noise and of interference's course alone, so that several scans of one body and one receiver have
+            noise of their own; None lets them follow from ``seed``.
         progress: called with the share that is done.
 
     Returns:
@@ -119,7 +122,8 @@ def simulate(
         ideal, slices, ideal_lines, scanner=scanner, encoding=encoding_of_image, gains=gains, wanted=conditions
     )
     Psi, times = torch.from_numpy(truth["noise_covariance"]), sample_times(sequence)
-    noise, samples = _record(gains.unsqueeze(1) * signals[:, :-1], Psi, times, encoding, conditions, generator)
+    own = generator if noise_seed is None else torch.Generator().manual_seed(noise_seed)
+    noise, samples = _record(gains.unsqueeze(1) * signals[:, :-1], Psi, times, encoding, conditions, own)
     path = None if encoding.trajectory in ("cartesian", "epi") else trajectory(sequence).astype(np.float32)
     return RawScan(
         encoding,

@@ -131,6 +131,9 @@ def simulate_command(
     noise: Annotated[bool, _option("Thermal noise in the data.", NOISE)] = True,
     noise_scan: Annotated[bool, _option("Begin with a noise scan.", NOISE)] = True,
     noise_readouts: Annotated[int, _option("Length of the noise scan.", NOISE, min=1)] = 32,
+    noise_seed: Annotated[
+        int | None, _option("Another one for each scan of one head; from --seed if not given.", NOISE, min=0)
+    ] = None,
     interference: Annotated[float, _option("Strength over thermal noise.", NOISE, min=0)] = 0.0,
     sensing_coils: Annotated[int, _option("Channels that hear interference only.", NOISE, min=0)] = 0,
     variation: Annotated[float, _option("Strength of texture, phase and unequal channels.", NOISE, min=0)] = 1.0,
@@ -174,7 +177,7 @@ def simulate_command(
             level = (snr or NOMINAL_SNR * relative_snr(field, NOMINAL_FIELD)) if noise or snr is not None else None
             with console.status("Simulating"):
                 scan = simulate_closed_form(
-                    tissues, protocol, scanner, encoding, snr=level, seed=seed, variation=variation
+                    tissues, protocol, scanner, encoding, snr=level, seed=seed, noise_seed=noise_seed, variation=variation
                 )
         else:
             conditions = Conditions(
@@ -188,7 +191,16 @@ def simulate_command(
             there = _phantom(phantom, played.encoding or encoding, scanner, seed, lesion)
             body = with_field(there, scanner, inhomogeneity=inhomogeneity, susceptibility=susceptibility, seed=seed)
             with progress_bar(console, f"Playing {played.duration:.1f} s") as progress:
-                scan = simulate(body, played, scanner, conditions=conditions, full=full, seed=seed, progress=progress)
+                scan = simulate(
+                    body,
+                    played,
+                    scanner,
+                    conditions=conditions,
+                    full=full,
+                    seed=seed,
+                    noise_seed=noise_seed,
+                    progress=progress,
+                )
     if preview is not None:
         write_preview(preview, scan)
     if not true_maps:

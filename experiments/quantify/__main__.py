@@ -20,6 +20,7 @@ from pirecon.cli.main import app as pirecon
 HERE = Path(__file__).parent
 FOLDER = RUNS / "quantify"
 SEED, SNRS = 3, (15, 40)
+FIRST_NOISE_SEED = 101  # of the first contrast; every file has one of its own
 COMMON = "--field 0.1 --phantom brain --matrix 1,64,64 --coils 4 --no-selective --variation 0.3 --no-true-image --quiet"
 CONTRASTS = {
     "t1": "--sequence spin-echo --repetition-time 400 --echo-time 15",
@@ -51,7 +52,8 @@ def main() -> None:
     lines = page_head(
         "Maps of `pirecon quantify` against the truth",
         "quantify",
-        f"head of seed {SEED}; `bloch simulate {COMMON} --seed {SEED} --snr SNR` and",
+        f"head of seed {SEED}; `bloch simulate {COMMON} --seed {SEED} --noise-seed N --snr SNR` with N from "
+        f"{FIRST_NOISE_SEED} on and",
         *(f"`{options}`" for options in CONTRASTS.values()),
     )
     header = [
@@ -69,12 +71,13 @@ def main() -> None:
 def simulate(snr: int) -> list[Path]:
     """Raw files of all contrasts; made once."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    paths = [FOLDER / f"{name}-{snr}.h5" for name in CONTRASTS]
-    for number, (path, options) in enumerate(zip(paths, CONTRASTS.values(), strict=True)):
+    paths = []
+    for noise_seed, (name, options) in enumerate(CONTRASTS.items(), start=FIRST_NOISE_SEED):
+        path = FOLDER / f"{name}-snr{snr}-noise{noise_seed}.h5"
         if not path.exists():
-            # One seed is one head; another SNR for each file keeps their noise from being the same.
-            words = f"simulate {COMMON} --seed {SEED} --snr {snr * (1 + 0.01 * number)} {options} -o {path}"
+            words = f"simulate {COMMON} --seed {SEED} --noise-seed {noise_seed} --snr {snr} {options} -o {path}"
             _run(bloch, words.split())
+        paths.append(path)
     return paths
 
 

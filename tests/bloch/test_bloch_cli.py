@@ -75,6 +75,23 @@ def test_the_same_seed_gives_the_same_file(tmp_path: Path, monkeypatch: pytest.M
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("engine", ["isochromats", "closed-form"])
+def test_a_noise_seed_changes_the_noise_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    paths = [tmp_path / name for name in ("a.h5", "b.h5")]
+    options = [*SMALL, "--sequence", "gre", "--engine", engine, "--seed", "5", "--snr", "20"]
+    for path, number in zip(paths, ("1", "2"), strict=True):
+        assert run(monkeypatch, "simulate", *options, "--noise-seed", number, "-o", path) == 0
+    noise, samples = zip(*((np.stack(d[:32]), np.stack(d[32:])) for d in map(data, paths)), strict=True)
+    likeness = abs(np.vdot(*noise)) / np.prod([np.linalg.norm(n) for n in noise])
+    assert likeness < 6 / np.sqrt(noise[0].size)  # of independent draws: 1 / √(number of them)
+    assert (samples[0] - samples[1]).std() == pytest.approx(np.sqrt(2) * noise[0].std(), rel=0.05)
+    with h5py.File(paths[0]) as first, h5py.File(paths[1]) as second:
+        for name in ("image", "sensitivity_maps", "noise_covariance"):
+            np.testing.assert_array_equal(first[f"dataset/truth/{name}"], second[f"dataset/truth/{name}"])
+
+
 def test_quiet_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
