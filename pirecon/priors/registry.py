@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import TypeVar
 
@@ -63,11 +63,11 @@ def build_prior(name: str, options: dict[str, object]) -> nn.Module:
 T = TypeVar("T")
 
 
-def build_named(kinds: Mapping[str, type[T]], name: str, options: dict[str, object], what: str) -> T:
+def build_named(kinds: Mapping[str, Callable[..., T]], name: str, options: dict[str, object], what: str) -> T:
     """A new object of the kind ``name``; what has no foreign classes, unlike priors, is looked up here.
 
     Args:
-        kinds: classes by name.
+        kinds: classes, or what makes their objects, by name.
         name: key of ``kinds``.
         options: arguments of its constructor.
         what: such things, for the messages: "scheme".
@@ -76,29 +76,26 @@ def build_named(kinds: Mapping[str, type[T]], name: str, options: dict[str, obje
         ValueError: unknown name (the nearest is named), or options that its constructor does not take.
     """
     if name not in kinds:
-        raise ValueError(f"there is no {what} called {name!r}; {nearest(name, kinds)}choose one of {_listed(kinds)}")
+        raise ValueError(f"there is no {what} called {name!r}; {nearest(name, kinds)}")
     return construct(kinds[name], options, f"{what} {name!r}")
 
 
-def construct(kind: type[T], options: dict[str, object], subject: str) -> T:
+def construct(kind: Callable[..., T], options: dict[str, object], subject: str) -> T:
     """``kind(**options)``, with an error that says what it takes."""
     try:
         return kind(**options)
     except TypeError as error:
         takes = ", ".join(inspect.signature(kind).parameters) or "none"
         raise ValueError(
-            f"{subject} does not take these options: {options} ({error}); {kind.__qualname__} takes: {takes}"
+            f"{subject} does not take these options: {options} ({error}); it takes: {takes}"
         ) from error
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean …? `` where a known name is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}? " if near else ""
-
-
-def _listed(known: Iterable[str]) -> str:
-    return ", ".join(sorted(known))
+def nearest(name: str, known: Iterable[str], words: str = "choose one of") -> str:
+    """What a message says after a wrong name: the known one that is near, if any, and after ``words`` all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"{words} {', '.join(known)}"
 
 
 def find_prior(name: str) -> type[nn.Module]:
@@ -112,10 +109,10 @@ def find_prior(name: str) -> type[nn.Module]:
     if name in offered:
         point = offered[name]
         return _module_class(point.module, point.attr, f"prior {name!r}, an entry point for {point.value!r},")
-    known = {*PRIORS, *offered}
+    known = sorted({*PRIORS, *offered})
     raise ValueError(
-        f"there is no prior called {name!r}; {nearest(name, known)}choose one of {_listed(known)}, or name a class of "
-        "your own as 'package.module:Class'"
+        f"there is no prior called {name!r}; {nearest(name, known)}, or name a class of your own as "
+        "'package.module:Class'"
     )
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from pirecon.priors.registry import nearest
 from pirecon.training.data import KINDS, Simulation
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.simulation import ScanRange
 from pirecon.training.scans.training_data import TrainingData
-from pirecon.training.tables import build, nearest, paths_below, read_toml
+from pirecon.training.tables import build, paths_below, read_toml
 from pirecon.unrolled import Architecture
 
 WHAT = ("prior", "denoiser", "unrolled")
@@ -53,7 +54,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         if self.train not in WHAT:
-            raise ValueError(f"train is {self.train!r}; {nearest(self.train, list(WHAT), 'choose one of')}")
+            raise ValueError(f"train is {self.train!r}; {nearest(self.train, WHAT)}")
         if self.train != "unrolled" and self.regime != "supervised":
             raise ValueError(
                 f"the regime {self.regime!r} trains a whole network, but train is {self.train!r}; leave one out"
@@ -135,8 +136,7 @@ class TrainingConfig:
         _check("workers", self.workers, self.workers >= 0, "at least 0")
         _check("resume_minutes", self.resume_minutes, self.resume_minutes >= 0, "at least 0")
         if self.precision not in PRECISIONS:
-            hint = nearest(self.precision, list(PRECISIONS), "choose one of")
-            raise ValueError(f"precision is {self.precision!r}; {hint}")
+            raise ValueError(f"precision is {self.precision!r}; {nearest(self.precision, PRECISIONS)}")
         if not self.output.endswith(".safetensors"):
             raise ValueError(f"output is {self.output!r}; a checkpoint's name ends in .safetensors")
         if not self.stages:
@@ -166,7 +166,7 @@ def _read_data(table: Any, path: Path) -> TrainingData:
     keys = {key: value for key, value in table.items() if key != "kind"}
     name = table.get("kind", "simulation")
     if name not in KINDS:
-        raise ValueError(f"{where}kind is {name!r}; {nearest(str(name), list(KINDS), 'known kinds')}")
+        raise ValueError(f"{where}kind is {name!r}; {nearest(str(name), KINDS)}")
     data: TrainingData = build(KINDS[name], keys, where)
     found = {f.name: paths_below(path.parent, getattr(data, f.name)) for f in fields(KINDS[name])}  # type: ignore[arg-type]
     return KINDS[name](**found)

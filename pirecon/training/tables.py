@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeGuard, get_args, get_origin, get_type_hints
+
+from pirecon.priors.registry import nearest
 
 WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false", Path: "a path (string)"}
 
@@ -45,18 +46,12 @@ def build(kind: type, values: dict[str, Any], where: str) -> Any:
     hints, known = get_type_hints(kind), [f.name for f in fields(kind)]
     for key in values:
         if key not in known:
-            raise ValueError(f"{where}unknown key {key!r} for {kind.__name__}; {nearest(key, known, 'known keys')}")
+            raise ValueError(f"{where}unknown key {key!r} for {kind.__name__}; {nearest(key, known, 'known keys:')}")
     arguments = {key: convert(hints[key], value, f"{where}{key}: ") for key, value in values.items()}
     try:
         return kind(**arguments)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}{error}") from error
-
-
-def nearest(name: str, known: list[str], words: str) -> str:
-    """``did you mean …?``, or all that is known."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"{words}: {', '.join(known)}"
 
 
 def convert(hint: Any, value: Any, where: str) -> Any:

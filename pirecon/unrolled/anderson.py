@@ -24,18 +24,23 @@ def anderson(
         function: f, differentiable or not; gradients are not recorded.
         start: complex ``(*batch, z, y, x)``.
         n_iterations: most evaluations of f.
-        history: residuals that are combined.
+        history: most residuals that are combined; 1 is plain iteration, x ← f(x).
         tolerance: stop when every ‖f(x) − x‖ ≤ tolerance · ‖f(x)‖.
+
+    Raises:
+        ValueError: a history below 1.
 
     Source: Walker and Ni, SIAM J Numer Anal 49:1715 (2011), Algorithm AA.
     """
+    if history < 1:
+        raise ValueError(f"history is {history}; expected at least 1: the last residual has to count")
     x, best = start, start
     smallest = torch.full_like(start.real[..., :1, :1, :1], torch.inf)
     values: list[Tensor] = []
     residuals: list[Tensor] = []
     for _ in range(n_iterations):
         value = function(x)
-        values, residuals = [*values[1 - history :], value], [*residuals[1 - history :], value - x]
+        values, residuals = [*values, value][-history:], [*residuals, value - x][-history:]
         error = _norm(residuals[-1])
         best = torch.where(error < smallest, value, best)
         smallest = torch.minimum(error, smallest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pirecon.algebra.linear_operator import LinearOperator
+from pirecon.priors.registry import nearest
 from pirecon.training.losses.kspace import measured_misfit, true_misfit
 from pirecon.training.losses.perceptual import Perceptual
 from pirecon.training.losses.pixelwise import l1, l1_relative, l2, log_squared_error
@@ -79,9 +79,7 @@ def build_loss(terms: Mapping[str, float]) -> WeightedSum:
         raise ValueError(f"a loss is a table of weights by name, as {{ l1 = 1.0, ssim = 0.5 }}, but found {terms!r}")
     for name, weight in terms.items():
         if name not in LOSSES:
-            near = difflib.get_close_matches(name, LOSSES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(LOSSES)}"
-            raise ValueError(f"there is no loss called {name!r}; {hint}")
+            raise ValueError(f"there is no loss called {name!r}; {nearest(name, LOSSES)}")
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not number or not math.isfinite(weight) or weight < 0:
             raise ValueError(f"the weight of the loss {name!r} is {weight!r}; give a number of at least 0")

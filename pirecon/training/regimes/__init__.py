@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from pirecon.priors.registry import build_named
 from pirecon.training.regimes.adversarial import Adversarial
 from pirecon.training.regimes.bloch_consistency import BlochConsistency
@@ -10,18 +13,18 @@ from pirecon.training.regimes.equivariant import Equivariant
 from pirecon.training.regimes.guided import Guided
 from pirecon.training.regimes.noise2noise import Noise2Noise
 from pirecon.training.regimes.regime import Batch, Regime, RegimeLoss
-from pirecon.training.regimes.ssdu import SSDU, MultiMaskSSDU
+from pirecon.training.regimes.ssdu import SSDU
 from pirecon.training.regimes.supervised import Supervised
 from pirecon.training.regimes.sure import SURE
 
-REGIMES: dict[str, type[Regime]] = {
+REGIMES: dict[str, Callable[..., Regime]] = {
     "supervised": Supervised,
     "adversarial": Adversarial,
     "bloch_consistency": BlochConsistency,
     "guided": Guided,
     "noise2noise": Noise2Noise,
     "ssdu": SSDU,
-    "multi_mask_ssdu": MultiMaskSSDU,
+    "multi_mask_ssdu": partial(SSDU, masks=4),
     "sure": SURE,
     "ensure": ENSURE,
     "equivariant": Equivariant,

@@ -35,7 +35,7 @@ class SSDU(Regime):
         share: |Λ| / |Ω|; the papers have 0.4, small shares keep Θ as dense as what is reconstructed later.
         gaussian: Λ by Gaussian instead of uniform selection, see :func:`~pirecon.scan_specific.split.split_samples`.
         centre: samples along each axis in the middle of k-space that the network always sees.
-        masks: K; several are multi-mask SSDU.
+        masks: K; several, as in multi-mask SSDU, are less variance for more work.
         normalised: the papers' L in place of χ².
         given: whether the error of the samples given to the network counts, by SURE; False is the papers' loss.
 
@@ -85,13 +85,6 @@ class SSDU(Regime):
             lambda y: E(network(y, E_seen)), seen, prediction=predicted, density=rest.to(kspace.real.dtype), step=STEP
         ).mean()
         return self.share * loss + (1 - self.share) * risk, chi, risk
-
-
-class MultiMaskSSDU(SSDU):
-    """:class:`SSDU`, whose other arguments it takes, with several masks a scan: less variance for more work."""
-
-    def __init__(self, share: float = 0.2, *, masks: int = 4, **others: bool | int) -> None:
-        super().__init__(share, masks=masks, **others)  # type: ignore[arg-type]
 
 
 def normalised_l1_l2(u: Tensor, v: Tensor) -> Tensor:

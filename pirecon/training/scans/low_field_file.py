@@ -15,11 +15,11 @@ from bloch.sequence import Protocol
 from bloch.sequence.protocol import SequenceName
 from pirecon.image.whole_file import whole_file
 from pirecon.measurement.calibrate import noise_covariance
+from pirecon.priors.registry import nearest
 from pirecon.rawdata import RawData, sort_kspace
 from pirecon.rawdata.gyromagnetic_ratio import GYROMAGNETIC_RATIO
 from pirecon.rawdata.non_cartesian import is_cartesian, sort_readouts
 from pirecon.training.scans.low_field import LowField, degrade_raw, relaxation_factor, snr_factor
-from pirecon.training.tables import nearest
 
 
 def degrade_file(

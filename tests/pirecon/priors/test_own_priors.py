@@ -92,7 +92,7 @@ def test_names_that_lead_nowhere_are_explained(name: str, message: str) -> None:
 
 @pytest.mark.usefixtures("stranger")
 def test_unknown_options_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"does not take these options: \{'hiden': 4\}.*TinyDenoiser takes: hidden"):
+    with pytest.raises(ValueError, match=r"does not take these options: \{'hiden': 4\}.*it takes: hidden"):
         build_prior("stranger.denoiser:TinyDenoiser", {"hiden": 4})
 
 

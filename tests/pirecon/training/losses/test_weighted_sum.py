@@ -213,7 +213,7 @@ def test_mixed_precision_does_not_reach_the_losses() -> None:
     ("terms", "message"),
     [
         ({"sim": 1.0}, r"no loss called 'sim'; did you mean 'ssim'"),
-        ({"qqq": 1.0}, r"no loss called 'qqq'; choose from .*l1"),
+        ({"qqq": 1.0}, r"no loss called 'qqq'; choose one of .*l1"),
         ({"l1": -1.0}, r"weight of the loss 'l1' is -1.0"),
         ({"l1": "much"}, r"weight of the loss 'l1' is 'much'"),
         ({"l1": float("nan")}, r"weight of the loss 'l1' is nan"),

@@ -81,7 +81,17 @@ def test_lowers_the_true_error(
     assert error(network, coils=(1,)) < before - 0.02
 
 
+def test_several_masks_are_four_by_default() -> None:
+    regime = build_regime("multi_mask_ssdu", {"share": 0.3})
+    assert isinstance(regime, SSDU)
+    assert (regime.masks, regime.share) == (4, 0.3)
+
+
 def test_bad_options_are_refused() -> None:
+    takes = "takes: share, gaussian, centre, masks, normalised, given"
+    for name in ("ssdu", "multi_mask_ssdu"):
+        with pytest.raises(ValueError, match=f"{name}' does not.*{takes}"):
+            build_regime(name, {"mask": 2})
     with pytest.raises(ValueError, match=r"share of held-out samples is 1.2"):
         SSDU(1.2)
     with pytest.raises(ValueError, match=r"at least one mask"):

@@ -116,6 +116,20 @@ def test_anderson_solves_a_linear_equation_faster_than_iterating() -> None:
     assert (found - expected).norm() < 0.1 * (plain - expected).norm()
 
 
+def test_anderson_of_one_residual_is_plain_iteration_and_of_none_is_refused() -> None:
+    b = torch.linspace(1, 6, 6, dtype=torch.complex128).reshape(1, 1, 6)
+
+    def f(x: Tensor) -> Tensor:
+        return torch.linspace(-0.5, 0.9, 6) * x + b
+
+    plain = b
+    for _ in range(6):
+        plain = f(plain)
+    torch.testing.assert_close(anderson(f, b, n_iterations=6, history=1, tolerance=0.0), plain)
+    with pytest.raises(ValueError, match="history is 0; expected at least 1"):
+        anderson(f, b, n_iterations=6, history=0)
+
+
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_anderson_does_no_harm_without_a_fixed_point(shift: float) -> None:
     start = torch.ones(1, 2, 2, dtype=torch.complex128)
