@@ -18,7 +18,7 @@ from bloch.scanner import Scanner
 from bloch.sequence import Encoding, Line, Protocol, scan_plan
 
 
-def simulate_closed_form(
+def simulate_closed_form(  # noqa: PLR0913  # what an operator sets
     phantom: Phantom,
     protocol: Protocol,
     scanner: Scanner,

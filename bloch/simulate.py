@@ -39,6 +39,8 @@ class Conditions:
     Attributes:
         noise: thermal noise, from first principles at this field, and a noise scan.
         snr: of a voxel; scales the noise such that ``TRUTH["snr"]`` is this. None leaves it to physics.
+        noise_seed: of noise and the course of interference alone, so that several scans of one head by one receiver
+            have noise of their own; None lets both follow from the seed of the scan.
         variation: strength of what differs from scan to scan: texture of tissues, gains of the channels; 0 is none.
         interference: what the coils hear of the surroundings.
         concomitant: fields that Maxwell's equations add to gradients; they grow as 1/B0.
@@ -48,6 +50,7 @@ class Conditions:
 
     noise: bool = True
     snr: float | None = None
+    noise_seed: int | None = None
     variation: float = 1.0
     interference: tuple[Source, ...] = ()
     concomitant: bool = True
@@ -68,7 +71,6 @@ def simulate(
     conditions: Conditions | None = None,
     full: Sequence | None = None,
     seed: int = 0,
-    noise_seed: int | None = None,
     progress: Progress | None = None,
 ) -> RawScan:
     """Play a sequence to a phantom: every isochromat precesses, relaxes and is turned as the Bloch equations have it.
@@ -86,8 +88,6 @@ def simulate(
         full: the same scan with every Cartesian line, played to an ideal coil for the truth's image; a sequence
             that measures every line needs none.
         seed: the same seed gives the same data.
-        noise_seed: of noise and of interference's course alone, so that several scans of one body and one receiver have
-            noise of their own; None lets them follow from ``seed``.
         progress: called with the share that is done.
 
     Returns:
@@ -122,8 +122,9 @@ def simulate(
         ideal, slices, ideal_lines, scanner=scanner, encoding=encoding_of_image, gains=gains, wanted=conditions
     )
     Psi, times = torch.from_numpy(truth["noise_covariance"]), sample_times(sequence)
-    own = generator if noise_seed is None else torch.Generator().manual_seed(noise_seed)
-    noise, samples = _record(gains.unsqueeze(1) * signals[:, :-1], Psi, times, encoding, conditions, own)
+    if conditions.noise_seed is not None:
+        generator = torch.Generator().manual_seed(conditions.noise_seed)
+    noise, samples = _record(gains.unsqueeze(1) * signals[:, :-1], Psi, times, encoding, conditions, generator)
     path = None if encoding.trajectory in ("cartesian", "epi") else trajectory(sequence).astype(np.float32)
     return RawScan(
         encoding,

@@ -177,12 +177,20 @@ def simulate_command(
             level = (snr or NOMINAL_SNR * relative_snr(field, NOMINAL_FIELD)) if noise or snr is not None else None
             with console.status("Simulating"):
                 scan = simulate_closed_form(
-                    tissues, protocol, scanner, encoding, snr=level, seed=seed, noise_seed=noise_seed, variation=variation
+                    tissues,
+                    protocol,
+                    scanner,
+                    encoding,
+                    snr=level,
+                    seed=seed,
+                    noise_seed=noise_seed,
+                    variation=variation,
                 )
         else:
             conditions = Conditions(
                 noise=noise,
                 snr=snr if noise else None,
+                noise_seed=noise_seed,
                 variation=variation,
                 interference=_sources(interference, n_coils, sensing_coils, 1 / encoding.sample_time, seed),
                 n_isochromats=isochromats,
@@ -191,16 +199,7 @@ def simulate_command(
             there = _phantom(phantom, played.encoding or encoding, scanner, seed, lesion)
             body = with_field(there, scanner, inhomogeneity=inhomogeneity, susceptibility=susceptibility, seed=seed)
             with progress_bar(console, f"Playing {played.duration:.1f} s") as progress:
-                scan = simulate(
-                    body,
-                    played,
-                    scanner,
-                    conditions=conditions,
-                    full=full,
-                    seed=seed,
-                    noise_seed=noise_seed,
-                    progress=progress,
-                )
+                scan = simulate(body, played, scanner, conditions=conditions, full=full, seed=seed, progress=progress)
     if preview is not None:
         write_preview(preview, scan)
     if not true_maps:
