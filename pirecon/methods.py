@@ -14,7 +14,7 @@ from pirecon.classical import adjoint, cg_sense, l1_wavelet, total_variation
 from pirecon.measurement.guide import UsedGuide
 from pirecon.priors.guided import prepare_guide
 from pirecon.scan_specific.methods import Learning, deep_image_prior_method, zero_shot_method
-from pirecon.unrolled import ModelCard, load_checkpoint, outside_training_range
+from pirecon.unrolled import ModelCard, UnrolledNetwork, load_checkpoint, outside_training_range
 
 Method = Callable[..., Tensor]  # (kspace, E), and the image's guide where there is one
 
@@ -76,18 +76,30 @@ def choose_method(
     if used_guides is not None and not any(getattr(prior, "takes_guide", False) for prior in network.priors):
         raise ValueError(
             f"the checkpoint {str(checkpoint)!r} takes no guide (its prior is {card.architecture.prior!r}); leave the "
-            "guide out, or train one with prior = \"guided_unet\" (experiments/regimes/guided.toml)"
+            'guide out, or train one with prior = "guided_unet" (experiments/regimes/guided.toml)'
         )
-    if name == "zero-shot":
-        return zero_shot_method(network, learning)
-    said: set[str] = set()
+    method = zero_shot_method(network, learning) if name == "zero-shot" else _as_trained(network, used_guides)
+    return _compared_with_training(method, card, field_strength)
 
+
+def _as_trained(network: UnrolledNetwork, used_guides: list[UsedGuide] | None) -> Method:
     @torch.no_grad()
-    def learned(kspace: Tensor, E: LinearOperator, guide: Tensor | None = None) -> Tensor:
+    def reconstructed(kspace: Tensor, E: LinearOperator, guide: Tensor | None = None) -> Tensor:
         if used_guides is not None and guide is not None:
             guide, placement = prepare_guide(network.start(E.adjoint(kspace), E)[0], guide)
             used_guides.append(UsedGuide(placement, float(guide[..., 1, :, :, :].mean())))
         image: Tensor = network(kspace, E, guide=guide)
+        return image
+
+    return reconstructed
+
+
+def _compared_with_training(method: Method, card: ModelCard, field_strength: float | None) -> Method:
+    """``method``, which warns where a scan lies outside what its checkpoint was trained on, of each property once."""
+    said: set[str] = set()
+
+    def compared(kspace: Tensor, E: LinearOperator, *guide: Tensor) -> Tensor:
+        image = method(kspace, E, *guide)
         outside = outside_training_range(card, kspace, E, image, field_strength=field_strength)
         for message in (*outside, *_too_flat(card, E)):
             if message.split(":")[0] not in said:
@@ -95,7 +107,7 @@ def choose_method(
                 warnings.warn(message, stacklevel=2)
         return image
 
-    return learned
+    return compared
 
 
 def _too_flat(card: ModelCard, E: LinearOperator) -> list[str]:

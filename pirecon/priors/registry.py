@@ -86,9 +86,7 @@ def construct(kind: Callable[..., T], options: dict[str, object], subject: str) 
         return kind(**options)
     except TypeError as error:
         takes = ", ".join(inspect.signature(kind).parameters) or "none"
-        raise ValueError(
-            f"{subject} does not take these options: {options} ({error}); it takes: {takes}"
-        ) from error
+        raise ValueError(f"{subject} does not take these options: {options} ({error}); it takes: {takes}") from error
 
 
 def nearest(name: str, known: Iterable[str], words: str = "choose one of") -> str:
