@@ -19,7 +19,7 @@ class Contrasts:
     Attributes:
         echo_time: TE, s; of an echo train the effective one.
         repetition_time: TR, s.
-        inversion_time: TI, s; 0 without inversion.
+        inversion_time: TI, s; 0 without inversion, and of every gradient echo.
         flip_angle: of a gradient echo's excitation, rad; spin echoes are excited by 90 degrees and refocused by 180.
         train_duration: echo train length times echo spacing, s; 0 without a train.
         gradient_echo: 1 for an ideally spoiled gradient echo, 0 for a spin echo.
@@ -43,6 +43,12 @@ class Contrasts:
             raise ValueError(
                 f"echo times {self.echo_time.tolist()} s and repetition times {self.repetition_time.tolist()} s: "
                 "0 < TE < TR is needed; times are in s, not ms"
+            )
+        if bool((~spins & (self.inversion_time > 0)).any()):
+            raise ValueError(
+                f"inversion times {self.inversion_time.tolist()} s, gradient echo {self.gradient_echo.tolist()}: a "
+                "gradient echo after an inversion (MPRAGE) is not modelled. Leave it out, or where it is a spin echo "
+                "after all, say so in the header's sequence_type"
             )
         used = self.inversion_time + torch.maximum(self.train_duration, self.echo_time)
         if bool((spins & (used > self.repetition_time)).any()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +13,15 @@ from pirecon.quantitative.contrast_fit import deviation, maps_of, typical
 from pirecon.quantitative.contrasts import Contrasts, contrast_signals
 from pirecon.rawdata import RawData
 
-GRADIENT = ("flash", "spgr", "gre", "gradient", "fisp", "t1ffe")
-SPIN = ("spin", "inversion", "tse", "fse", "rare", "flair", "se")
+NOT_MODELLED = {
+    "a steady state that is not spoiled": "ssfp|fisp|trufi|fiesta|balanced|bffe|btfe|ciss|dess",
+    "a train of gradient echoes after a preparation": r"mp2?.?rage|(?<![a-z])mpr|turbo.?flash|tfl|bravo",
+    "an echo-planar readout": "epi|ep[23]d|planar",
+    "spin and gradient echoes in one train": "grase",
+}
+"""Parts of names, as regular expressions in lower case, as the two below."""
+GRADIENT = "flash|spgr|gre|gradient|t1.?ffe"
+SPIN = "spin|inversion|tse|fse|rare|flair|(?<![a-z])se(?![a-z])"
 LARGEST_GRADIENT_FLIP = math.radians(75)
 ASKED_SNR = 30.0  # of the brightest contrast, at which a parameter must be known to within
 ENOUGH = 0.3  # this relative deviation
@@ -45,7 +53,8 @@ def protocols_of_file(raw: RawData) -> tuple[ContrastProtocol, ...]:
     """The protocol of every contrast (echo) of a raw file.
 
     Raises:
-        ValueError: the header lacks the repetition time, or an echo time for each contrast.
+        ValueError: the header lacks the repetition time, or an echo time for each contrast, or names a sequence whose
+            signal :func:`pirecon.quantitative.contrasts.contrast_signals` does not know.
     """
     physics, lines = raw.physics, raw.imaging_lines
     n_contrasts = int(raw.readouts["idx"]["contrast"][lines].max()) + 1
@@ -110,12 +119,22 @@ def undetermined(contrasts: Contrasts, field_strength: float) -> list[str]:
 
 
 def _is_gradient_echo(raw: RawData) -> tuple[bool, str]:
+    """Whether it is a spoiled gradient echo, else a spin echo, and how that is known."""
     sequence = raw.header.sequenceParameters
-    name = (sequence.sequence_type or "" if sequence is not None else "").lower().replace("_", "").replace(" ", "")
-    for words, kind, called in ((GRADIENT, True, "spoiled gradient echo"), (SPIN, False, "spin echo")):
-        if name and any(word in name for word in words):
-            return kind, f"{called} (sequence_type {name!r})"
+    written = (sequence.sequence_type or "").strip() if sequence is not None else ""
+    name = written.lower()
+    for why, names in NOT_MODELLED.items():
+        if re.search(names, name):
+            raise ValueError(
+                f"{raw.path}: the sequence_type {written!r} names {why}, whose signal is not modelled; maps are made "
+                "of spin echoes, turbo spin echoes, inversion recoveries and spoiled gradient echoes. Leave it out"
+            )
+    for names, kind, called in ((GRADIENT, True, "spoiled gradient echo"), (SPIN, False, "spin echo")):
+        if re.search(names, name):
+            return kind, f"{called} (sequence_type {written!r})"
+    unknown = f"the sequence_type {written!r} is not known" if written else "the header names no sequence"
     angles = raw.physics.flip_angles
     if angles and angles[0] < LARGEST_GRADIENT_FLIP:
-        return True, f"spoiled gradient echo assumed from the flip angle of {math.degrees(angles[0]):.0f} degrees"
-    return False, "spin echo assumed: the header names no sequence, nor a flip angle below 75 degrees"
+        angle = math.degrees(angles[0])
+        return True, f"spoiled gradient echo assumed from the flip angle of {angle:.0f} degrees: {unknown}"
+    return False, f"spin echo assumed: {unknown}, and no flip angle below 75 degrees is given"
