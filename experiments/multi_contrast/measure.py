@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.multi_contrast.imported_structure import imported_structure
 from experiments.multi_contrast.pairs import LesionPair, Pair
 from experiments.multi_contrast.scans import MATRIX, SAME_NOISE, WRONG, Cell, guide_scan, guides_of, target_scan
 from pirecon.encoding import CartesianSense
 from pirecon.priors.guided import prepare_guide
-from pirecon.priors.imported_structure import imported_structure
 from pirecon.report.metrics import image_metrics
 from pirecon.training.scans.simulation import Scan, bandlimited
 from pirecon.unrolled import UnrolledNetwork

@@ -11,7 +11,6 @@ import torch
 from pirecon.priors import build_prior
 from pirecon.priors.guide_alignment import moved, place_guide
 from pirecon.priors.guided import GuidedUNet, prepare_guide
-from pirecon.priors.imported_structure import imported_structure
 
 N = 64
 
@@ -39,6 +38,10 @@ def noisy(image: torch.Tensor, level: float, seed: int) -> torch.Tensor:
     return image + level * torch.randn(*image.shape, dtype=torch.complex64, generator=generator) * math.sqrt(2)
 
 
+def change(result: torch.Tensor, unguided: torch.Tensor) -> float:
+    return float((result.abs() - unguided.abs()).norm() / unguided.norm())
+
+
 @pytest.fixture
 def prior() -> GuidedUNet:
     torch.manual_seed(1)
@@ -49,18 +52,15 @@ def prior() -> GuidedUNet:
 
 def test_wrong_and_absent_guides_leave_the_unguided_result(prior: GuidedUNet) -> None:
     level = torch.tensor(0.1)
-    right, wrong = [], []
+    by_right, by_wrong = 0.0, 0.0
     for seed in range(6):
         image = noisy(anatomy(seed), 0.1, seed)
         unguided = prior(image, level)
-        right.append(imported_structure(prior(image, level, other_contrast(anatomy(seed))), unguided, anatomy(seed)))
-        wrong.append(imported_structure(prior(image, level, anatomy(seed + 50)), unguided, anatomy(seed + 50)))
+        by_right += change(prior(image, level, other_contrast(anatomy(seed))), unguided) / 6
+        by_wrong += change(prior(image, level, anatomy(seed + 50)), unguided) / 6
         assert torch.equal(prior(image, level, torch.zeros(1, N, N)), unguided)
-    by_right, by_wrong = (float(torch.cat([found.change for found in many]).mean()) for many in (right, wrong))
     assert by_right > 1e-3
     assert by_wrong < 0.1 * by_right
-    above = torch.cat([(found.agreement - found.chance) * (found.change > 1e-6) for found in wrong])
-    assert float(above.mean()) < 0.05
 
 
 @pytest.mark.parametrize("scale", [1e-4, -1.0, 37.0])

@@ -77,14 +77,16 @@ def test_zero_shot_is_nearer_to_the_truth_than_cg_sense_and_its_start(network: U
         torch.testing.assert_close(value, weights[name], msg=f"{name} of the network that was given changed")
 
 
-def test_of_pure_noise_nothing_is_learned(network: UnrolledNetwork, generator: torch.Generator) -> None:
+@pytest.mark.parametrize("seed", [1, 2])
+def test_of_pure_noise_no_structure_is_learned(network: UnrolledNetwork, seed: int) -> None:
     shape = (1, 1, 24, 24)
-    noise = torch.view_as_complex(torch.randn(*shape, 2, generator=generator))
+    noise = torch.view_as_complex(torch.randn(*shape, 2, generator=torch.Generator().manual_seed(seed)))
     E = CartesianSense(torch.ones(shape, dtype=torch.complex64), torch.ones(shape))
-    image, learned = deep_image_prior(noise, E, budget=Budget(steps=40, every=10, patience=2))
-    assert float(image.abs().square().mean()) < 2.0  # never more than the noise that was there
-    _, learned = fine_tune(network, [(noise, E)], budget=Budget(steps=10, every=5, patience=2))
-    assert learned.best <= learned.start
+    image, _ = deep_image_prior(noise, E, budget=Budget(steps=40, every=10, patience=2))
+    tuned, _ = fine_tune(network, [(noise, E)], budget=Budget(steps=10, every=5, patience=2), learning_rate=0.01)
+    with torch.no_grad():  # the truth is nothing, so all that an image holds is its error
+        assert image.norm() <= cg_sense(noise, E).norm()
+        assert tuned(noise, E).norm() <= network(noise, E).norm()
 
 
 def test_what_does_not_help_is_not_used(network: UnrolledNetwork) -> None:
