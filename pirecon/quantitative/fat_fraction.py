@@ -29,26 +29,6 @@ def fat_fraction(water: Tensor, fat: Tensor) -> Tensor:
     return torch.where(power > 0, share, torch.zeros_like(share))
 
 
-def fat_fraction_by_magnitude(water: Tensor, fat: Tensor) -> Tensor:
-    """Magnitude discrimination: |F| / |W + F| where fat is more, 1 − |W| / |W + F| where water is.
-
-    For images whose water and fat do not start with one phase, or that are known as magnitudes together with their
-    sum; slightly biased where both are about half at low SNR.
-
-    Args:
-        water, fat: complex, any one shape.
-
-    Returns:
-        Float, same shape; 0 where there is no signal at all.
-
-    Source: Liu et al., Magn Reson Med 58:354 (2007), magnitude discrimination.
-    """
-    total = (water + fat).abs()
-    safe = total.clamp_min(torch.finfo(total.dtype).tiny)
-    share = torch.where(fat.abs() > water.abs(), fat.abs() / safe, 1 - water.abs() / safe)
-    return torch.where(total > 0, share, torch.zeros_like(share))
-
-
 def correct_T1_weighting(
     fraction: Tensor, *, repetition_time: float, flip_angle: float, T1_water: float, T1_fat: float
 ) -> Tensor:

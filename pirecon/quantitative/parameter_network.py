@@ -32,23 +32,15 @@ class ParameterNetwork(nn.Module):
         x_c = network(y_c);  p₀ = argmin ½ Σ_c (|x_c| − g_c PD |S_c(T1, T2)|)²;  p ← p + head(p, r, g, σ_p)
 
     Args:
-        network: ``(kspace, E) -> image``; None where the images are given.
-        head: refines; None leaves the voxelwise fit.
+        network: ``(kspace, E) -> image``.
+        head: refines the maps.
     """
 
-    def __init__(self, network: nn.Module | None = None, head: MapHead | None = None) -> None:
+    def __init__(self, network: nn.Module, head: MapHead) -> None:
         super().__init__()
         self.network, self.head = network, head
 
-    def forward(
-        self,
-        kspace: Tensor,
-        E: LinearOperator,
-        contrasts: Contrasts,
-        field_strength: Tensor | float,
-        *,
-        images: Tensor | None = None,
-    ) -> Exam:
+    def forward(self, kspace: Tensor, E: LinearOperator, contrasts: Contrasts, field_strength: Tensor | float) -> Exam:
         """Images and maps.
 
         Args:
@@ -56,29 +48,21 @@ class ParameterNetwork(nn.Module):
             E: of all contrasts.
             contrasts: protocols ``(*batch, contrast)``.
             field_strength: B0, T, ``(*batch,)`` or a number.
-            images: in place of the network's.
-
-        Raises:
-            ValueError: neither a network nor images.
         """
-        if images is None:
-            if self.network is None:
-                raise ValueError("no network makes images here: give images=")
-            images = self.network(kspace, E)
+        images = self.network(kspace, E)
         magnitude = images.abs()
         maps = fit_contrasts(magnitude.detach(), contrasts, field_strength)
         if magnitude.requires_grad:
             maps = following(maps, magnitude, contrasts)
-        if self.head is not None:
-            adjoint = E.adjoint(kspace)
-            maps = refine_maps(
-                self.head,
-                maps,
-                images,
-                contrasts=contrasts,
-                field_strength=field_strength,
-                pull=lambda model: adjoint - E.normal(model),
-            )
+        adjoint = E.adjoint(kspace)
+        maps = refine_maps(
+            self.head,
+            maps,
+            images,
+            contrasts=contrasts,
+            field_strength=field_strength,
+            pull=lambda model: adjoint - E.normal(model),
+        )
         return Exam(images, maps)
 
 

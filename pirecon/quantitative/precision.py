@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pirecon.encoding import FatSpectrum
-from pirecon.quantitative.echo_model import EchoModel, VoxelFit, echo_model, fit_voxels
+from pirecon.quantitative.echo_model import VoxelFit, echo_model, fit_voxels
 
 N_FREQUENCIES = 32
 
@@ -53,16 +53,6 @@ def expected_deviation(
         return float(fraction_deviation(fit, torch.ones_like(rate), precision))
     except RuntimeError:  # of which torch's singular matrix is one
         return math.inf
-
-
-def effective_averages(echo_times: Sequence[float], spectrum: FatSpectrum, *, R2_star: float = 0.0) -> float:
-    """NSA of water at known field: averages of one echo that would give water as little noise; at best all echoes.
-
-    Source: Pineda et al., Magn Reson Med 54:625 (2005); Reeder et al., Magn Reson Med 54:636 (2005).
-    """
-    model: EchoModel = echo_model(torch.tensor(echo_times, dtype=torch.float64), spectrum)
-    A = model.basis(torch.tensor(R2_star, dtype=torch.float64))
-    return float(1 / torch.linalg.inv(A.mH @ A)[0, 0].real)
 
 
 def fraction_deviation(fit: VoxelFit, variance: Tensor, precision: Tensor) -> Tensor:

@@ -10,10 +10,8 @@ import torch
 from pirecon.encoding import fat_spectrum_at
 from pirecon.quantitative import (
     correct_T1_weighting,
-    effective_averages,
     expected_deviation,
     fat_fraction,
-    fat_fraction_by_magnitude,
 )
 from pirecon.quantitative.echo_model import echo_model
 from pirecon.quantitative.precision import precision_from_neighbours
@@ -26,7 +24,6 @@ def test_noise_makes_no_bias(truth: float) -> None:
     noise = torch.randn(2, 200_000, dtype=torch.complex128, generator=generator) * math.sqrt(2)
     water, fat = 7 * (1 - truth) + noise[0], 7 * truth + noise[1]
     assert float(fat_fraction(water, fat).mean()) == pytest.approx(truth, abs=0.003)
-    assert float(fat_fraction_by_magnitude(water, fat).mean()) == pytest.approx(truth, abs=0.02)
 
 
 def test_magnitudes_alone_have_the_bias() -> None:
@@ -37,29 +34,31 @@ def test_magnitudes_alone_have_the_bias() -> None:
 
 def test_no_signal_is_no_fat() -> None:
     zero = torch.zeros(3, dtype=torch.complex64)
-    assert fat_fraction(zero, zero).tolist() == fat_fraction_by_magnitude(zero, zero).tolist() == [0, 0, 0]
+    assert fat_fraction(zero, zero).tolist() == [0, 0, 0]
 
 
 def test_T1_weighting_is_taken_back() -> None:
-    """TR 60 ms, 20°: water of T1 0.6 s keeps 0.209, fat of 0.2 s 0.281 times sin-weighted protons (by hand)."""
-    TR, angle = 0.06, math.radians(20)
-    signal = [
-        math.sin(angle) * (1 - math.exp(-TR / T1)) / (1 - math.cos(angle) * math.exp(-TR / T1)) for T1 in (0.6, 0.2)
-    ]
-    protons = torch.linspace(0, 1, 11, dtype=torch.float64)
-    weighted = protons * signal[1] / (protons * signal[1] + (1 - protons) * signal[0])
-    assert float((weighted - protons).abs().max()) > 0.07
-    found = correct_T1_weighting(weighted, repetition_time=TR, flip_angle=angle, T1_water=0.6, T1_fat=0.2)
-    torch.testing.assert_close(found, protons)
+    """By hand, TR 60 ms at 20°: water of T1 0.6 s gives 0.2174 of its protons, fat of 0.2 s 0.2917.
+
+    sin 20° = 0.3420, cos 20° = 0.9397; E1 = exp(−0.1) = 0.9048 of water and exp(−0.3) = 0.7408 of fat:
+    0.3420 · 0.0952 / 0.1497 = 0.2174 and 0.3420 · 0.2592 / 0.3039 = 0.2917.
+    """
+    weighted = torch.tensor([0.0, 0.2917 / (0.2174 + 0.2917), 0.2917 / (3 * 0.2174 + 0.2917), 1.0], dtype=torch.float64)
+    found = correct_T1_weighting(weighted, repetition_time=0.06, flip_angle=math.radians(20), T1_water=0.6, T1_fat=0.2)
+    assert found.tolist() == pytest.approx([0, 1 / 2, 1 / 4, 1], abs=1e-4)
     with pytest.raises(ValueError, match=r"60 ms are 0\.06"):
         correct_T1_weighting(weighted, repetition_time=60, flip_angle=20, T1_water=0.6, T1_fat=0.2)
 
 
-def test_three_phases_a_third_of_a_turn_apart_average_perfectly() -> None:
-    """One line of fat at phases 0, 1/3, 2/3 of a turn: NSA 3 (Pineda 2005); at 0, 0, 0 there is no telling."""
+def test_three_phases_a_third_of_a_turn_apart_tell_best() -> None:
+    """One line of fat at phases 0, 1/3, 2/3 of a turn: AᴴA = 3, three averages of either species (Pineda 2005).
+
+    So ½ has √(½² + ½²) / √3 of the noise of an echo; phases close together are far worse, and two echoes tell nothing.
+    """
     line = type(fat_spectrum_at(0.3))((-50.0,), (1.0,), 0.3)
-    assert effective_averages((0.02, 0.02 + 1 / 150, 0.02 + 2 / 150), line) == pytest.approx(3)
-    assert effective_averages((0.02, 0.021, 0.022), line) < 0.3
+    third = expected_deviation((0.02, 0.02 + 1 / 150, 0.02 + 2 / 150), line, snr=20, R2_star=0.0, known_maps=True)
+    assert third == pytest.approx(math.sqrt(1 / 6) / 20)
+    assert expected_deviation((0.02, 0.021, 0.022), line, snr=20, R2_star=0.0, known_maps=True) > 2 * third
     assert expected_deviation((0.02, 0.03), line, snr=20) == math.inf
 
 
