@@ -15,6 +15,7 @@ from pirecon.training.tables import build, paths_below, read_toml
 from pirecon.unrolled import Architecture
 
 WHAT = ("prior", "denoiser", "unrolled")
+CALIBRATION_LINES = 16  # central lines that a benchmark measures unless its config has another number
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 __all__ = ["Stage", "TrainingConfig", "Validation", "build", "read_config", "read_toml"]
@@ -77,8 +78,8 @@ class Validation:
     Attributes:
         brains: number of them at each field; 0 for no measurement.
         field_strengths: T.
-        matrix: of the reconstruction.
-        accelerations: undersampling factors.
+        matrix: of the reconstruction; even, with 16 lines or more at the highest acceleration.
+        accelerations: undersampling factors, at least 1.
         snr: voxel SNRs.
         coils: (fewest, most) receive coils of each setting.
     """
@@ -92,7 +93,18 @@ class Validation:
 
     def __post_init__(self) -> None:
         _check("brains", self.brains, self.brains >= 0, "at least 0")
-        _check("matrix", self.matrix, self.matrix >= 16, "at least 16")
+        for name in ("field_strengths", "accelerations", "snr", "coils"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is empty; give at least one, or leave the key out")
+        _check("matrix", self.matrix, self.matrix % 2 == 0, "an even number")
+        for acceleration in self.accelerations:
+            _check("an acceleration", acceleration, acceleration >= 1, "at least 1")
+            measured = round(self.matrix / acceleration)  # as benchmark.variable_density_lines has it
+            if measured < CALIBRATION_LINES:
+                raise ValueError(
+                    f"R = {acceleration:g} measures {measured} of matrix = {self.matrix} lines; expected at least the "
+                    f"{CALIBRATION_LINES} calibration lines: enlarge matrix, or leave out this acceleration"
+                )
 
 
 @dataclass(frozen=True)

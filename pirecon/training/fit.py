@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from safetensors.torch import save_file
@@ -32,7 +33,7 @@ from pirecon.training.processes import (
 )
 from pirecon.training.regimes import Regime, build_regime
 from pirecon.training.resume import ResumePoints, open_run_folder, read_resume_point
-from pirecon.training.single_prior import Denoiser, OnStartImage
+from pirecon.training.single_prior import Denoiser, OnStartImage, share_first_prior
 from pirecon.training.tables import differences
 from pirecon.unrolled import UnrolledNetwork, build_network, load_checkpoint, save_checkpoint
 
@@ -52,10 +53,14 @@ def fit(config: TrainingConfig, *, progress: bool = True, fresh: bool = False, c
         Path of the checkpoint.
 
     Raises:
-        ValueError: a name or an option that does not exist, a run folder of another config, a damaged resume point.
+        ValueError: a name or an option that does not exist, a precision that needs CUDA without it, a run folder of
+            another config, a damaged resume point.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; says where it stopped.
         FloatingPointError: a loss or gradient that is not finite.
         OSError: a resume point cannot be written, as on a full disk.
     """
+    if config.precision == "16-mixed" and not torch.cuda.is_available():
+        raise ValueError('precision = "16-mixed" needs CUDA, and torch finds none here; take "bf16-mixed" or "32-true"')
     with process_group(), _without_advice():
         pl.seed_everything(config.seed, workers=True, verbose=False)
         network = first_network(config).train()
@@ -144,11 +149,17 @@ def _run_stage(
     loader = DataLoader(
         stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
     )
-    trainer.fit(training, loader, ckpt_path=resume if start else None, weights_only=True)
-    if training.progress < 1:
+    try:
+        trainer.fit(training, loader, ckpt_path=resume if start else None, weights_only=True)
+        stopped = training.progress < 1  # earlier versions of Lightning come back from Ctrl-C as if all were done
+    except SystemExit:  # later ones end the process without a word
+        stopped = True
+    if stopped:
         raise KeyboardInterrupt(
             f"stopped in stage {number} at step {trainer.global_step}; run the command again to go on"
         )
+    if stage.train != "unrolled":
+        share_first_prior(network)
     if trainer.is_global_zero:
         save_checkpoint(finished, network, model_card(config, Path(config.run_folder) / "loss.csv"))
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in regime.state_dict().items()}

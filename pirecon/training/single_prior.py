@@ -18,6 +18,8 @@ DEFAULT_LOSS = {"log_squared_error": 1.0}
 class OnStartImage(Regime):
     """The first prior makes the truth of the network's start image: a step without data consistency, and cheap.
 
+    At the end of the stage the other priors get its weights (:func:`share_first_prior`).
+
     Args:
         loss: weights by name in ``pirecon.training.losses.LOSSES``.
     """
@@ -39,7 +41,7 @@ class Denoiser(Regime):
     """The first prior removes white noise of a known level from the truth: prior(t + σ n, σ) → t.
 
     σ is drawn log-uniformly for each image, in SNR units: from below the noise of the measurement, which plug and
-    play ends at, to above it, where it starts.
+    play ends at, to above it, where it starts. At the end of the stage the other priors get its weights.
 
     Args:
         levels: smallest and largest σ.
@@ -65,6 +67,13 @@ class Denoiser(Regime):
         image = apply_prior(network.priors[0], truth + level * noise, level.expand(truth.shape), batch.get("guide"))
         total, parts = self.loss(image, truth, batch["kspace"], CartesianSense(batch["maps"], batch["weights"]))
         return RegimeLoss(total, parts=parts)
+
+
+def share_first_prior(network: UnrolledNetwork) -> None:
+    """Give the weights of the first prior to all others, which a stage of the prior alone did not reach."""
+    first = network.priors[0].state_dict()
+    for other in network.priors[1:]:
+        other.load_state_dict(first)
 
 
 def _truth(batch: Batch) -> torch.Tensor:

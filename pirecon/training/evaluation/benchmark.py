@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pirecon.training.config import build, read_toml
+from pirecon.training.config import CALIBRATION_LINES, build, read_toml
 from pirecon.training.evaluation.held_out import HeldOut, HeldOutImages
 from pirecon.training.scans.simulation import Rng, Scan, random_coils, random_phase, scan_image
 from pirecon.training.scans.stream import with_estimated_maps
@@ -31,7 +31,7 @@ class Cells:
     coils: tuple[tuple[int, int], ...] = ((1, 1), (4, 8))
     accelerations: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0)
     snr: tuple[float, ...] = (5.0, 10.0, 20.0)
-    calibration_lines: int = 16
+    calibration_lines: int = CALIBRATION_LINES
     super_resolution: tuple[int, ...] = (1,)
 
 

@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
-from pirecon.training.config import Stage, TrainingConfig, read_config
+from pirecon.training.config import Stage, TrainingConfig, Validation, read_config
+from pirecon.training.evaluation.benchmark import Case, Cells, scan_case
+from pirecon.training.evaluation.held_out import HeldOut
 from pirecon.training.tables import differences
 
 WHOLE = """
@@ -65,6 +68,14 @@ def test_every_table_becomes_its_dataclass(tmp_path: Path) -> None:
         ("snr = [3, 30]", "snr = [3, 10, 30]", "scans: snr: expected 2 values, found 3"),
         ("snr = [3, 30]", "snr = 3", "scans: snr: expected a list in brackets, found 3"),
         ("coils = [1, 2]", 'coils = [1, "two"]', "scans: coils: item 1: expected a whole number, found 'two'"),
+        (
+            "brains = 1",
+            "brains = 1\nmatrix = 32",
+            r"validation: R = 3 measures 11 of matrix = 32 lines; .* 16 calibration",
+        ),
+        ("brains = 1", "brains = 1\nmatrix = 129", "validation: matrix is 129; expected an even number"),
+        ("brains = 1", "brains = 1\naccelerations = [0.5]", "an acceleration is 0.5; expected at least 1"),
+        ("brains = 1", "brains = 1\nsnr = []", "validation: snr is empty; give at least one"),
         ("l1 = 1", 'l1 = "much"', "loss: l1: expected a number, found 'much'"),
         ("a.safetensors", "a.pt", "output is 'a.pt'; a checkpoint's name ends in .safetensors"),
         ("[network]", 'precision = "bf-mixed"\n[network]', "precision is 'bf-mixed'; did you mean 'bf16-mixed'"),
@@ -123,6 +134,14 @@ def test_differences_name_every_value_that_changed() -> None:
     found = differences(before, after)
     assert found == ["new: None → True", "scans.snr: [2, 40] → [2, 20]", "stages[1].steps: 4 → 5"]
     assert all(re.match(r"\S+: .* → ", line) for line in found)
+
+
+def test_what_a_validation_may_be_can_be_scanned() -> None:
+    asked = Validation(brains=1, matrix=48, accelerations=(1.0, 3.0))
+    truth = HeldOut("ones", torch.ones(asked.matrix, asked.matrix))
+    for acceleration in asked.accelerations:
+        scan = scan_case(Case((1, 1), acceleration, 5.0, 1, truth, Cells().calibration_lines, (1,)))
+        assert int((scan.weights != 0).any((0, 1, 3)).sum()) == round(asked.matrix / acceleration)
 
 
 def test_a_stage_ends_by_the_clock_alone() -> None:
