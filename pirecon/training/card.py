@@ -24,7 +24,6 @@ def model_card(config: TrainingConfig, log: Path) -> ModelCard:
         config: of the training.
         log: its ``loss.csv``, for the time that it took.
     """
-    scans = config.scans
     times = trained_seconds(log)
     several = f" on {process_count()} processes" if process_count() > 1 else ""
     said = [
@@ -36,14 +35,8 @@ def model_card(config: TrainingConfig, log: Path) -> ModelCard:
         architecture=config.network,
         version=version("pirecon"),
         command=shlex.join(["pirecon", *sys.argv[1:]]),
-        training_range={
-            "snr": scans.snr,
-            "acceleration": scans.acceleration,
-            "super_resolution": scans.super_resolution,
-            "coils": (min(scans.coils), max(scans.coils)),
-            "field_strength": config.images.field_strength,
-        },
-        data=config.data.sentence(config.images, scans),
+        training_range=config.data.ranges(config.images, config.scans),
+        data=config.data.sentence(config.images, config.scans),
         hours=sum(times.values()) / 3600,
         notes="; ".join(part for part in said if part),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pirecon.priors.registry import nearest
-from pirecon.training.data import KINDS, Simulation
+from pirecon.training.data import KINDS, Simulation, refuse_unused
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.simulation import ScanRange
 from pirecon.training.scans.training_data import TrainingData
@@ -153,6 +153,7 @@ class TrainingConfig:
             raise ValueError(f"output is {self.output!r}; a checkpoint's name ends in .safetensors")
         if not self.stages:
             raise ValueError("there are no stages: give at least one [[stages]]")
+        refuse_unused(self.data, self.images, self.scans)
 
 
 def read_config(path: str | Path) -> TrainingConfig:
@@ -168,7 +169,10 @@ def read_config(path: str | Path) -> TrainingConfig:
     data = _read_data(table.pop("data", {}), path)
     config: TrainingConfig = build(TrainingConfig, table, f"{path}: ")
     volumes = tuple(str(path.parent / volume) for volume in config.images.volumes)
-    return replace(config, data=data, images=replace(config.images, volumes=volumes))
+    try:
+        return replace(config, data=data, images=replace(config.images, volumes=volumes))
+    except ValueError as error:  # what this kind of data does not use
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _read_data(table: Any, path: Path) -> TrainingData:

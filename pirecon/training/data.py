@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,9 +34,7 @@ class Simulation(TrainingData):
 
     def sentence(self, images: ImageShares, scans: ScanRange) -> str:
         """See :class:`TrainingData`."""
-        total = sum(images.shares.values())
-        shares = [f"{100 * share / total:.0f} % {name}" for name, share in images.shares.items() if share > 0]
-        return f"simulated scans of {', '.join(shares)}"
+        return f"simulated scans of {images.in_words()}"
 
 
 # The key is what `kind` in the config's table [data] says; the other keys of the table are the dataclass's fields.
@@ -48,6 +46,24 @@ KINDS: dict[str, type[TrainingData]] = {
     "played": PlayedScans,
     "volumes": Volumes,
 }
+
+
+def refuse_unused(data: TrainingData, images: ImageShares, scans: ScanRange) -> None:
+    """Refuse what the tables ``[images]`` and ``[scans]`` say in vain.
+
+    Raises:
+        ValueError: a key that this kind of data does not use differs from its default.
+    """
+    kind = next((name for name, kind in KINDS.items() if type(data) is kind), type(data).__name__)
+    # The validation's brains lie in images.cache, whatever is trained on.
+    tables = (("images", images, {*data.image_keys, "cache"}), ("scans", scans, {*data.scan_keys}))
+    for table, given, used in tables:
+        for name, default in asdict(type(given)()).items():
+            if name not in used and getattr(given, name) != default:
+                raise ValueError(
+                    f"{table}: {name} is {getattr(given, name)!r}, but data of the kind {kind!r} do not use it; leave "
+                    f"it out, or take another kind. Used of [{table}]: {', '.join(sorted(used))}"
+                )
 
 
 def build_stream(config: TrainingConfig, stage: int, *, process: int = 0, start: int = 0) -> IterableDataset:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pirecon.training.regimes.regime import Batch
+from pirecon.training.regimes.contrast_axis import each_contrast
+from pirecon.training.regimes.regime import Batch, RegimeLoss
 from pirecon.training.regimes.sure import SURE
+from pirecon.unrolled.network import UnrolledNetwork
 
 GRID = (8, 32, 32)  # of the map of how often each part of k-space is measured
 
@@ -40,6 +42,10 @@ class ENSURE(SURE):
         self.register_buffer("scans", torch.zeros(()))
         self.measured: Tensor
         self.scans: Tensor
+
+    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+        """See :class:`Regime`; of examinations every contrast is a scan."""
+        return super().forward(network, each_contrast(batch))
 
     def density(self, batch: Batch) -> Tensor:
         """1/p(k) where measured."""

@@ -13,6 +13,9 @@ from bloch.sequence import random_protocol
 from pirecon.training.scans.image_library import SIZE
 
 FIELD_STRENGTH = (0.05, 0.55)  # T
+CONTRASTS = 3  # of every brain of :func:`brain_contrasts`
+# What draws a phantom and the magnetisation of its tissues: the images in a cache follow it.
+BLOCH_CODE = ("bloch/phantom", "bloch/tissue", "bloch/sequence/protocol.py", "bloch/sequence/signal_equations.py")
 
 Range = tuple[float, float]
 
@@ -28,17 +31,26 @@ def brain_image(seed: int, *, field_strength: Range = FIELD_STRENGTH) -> np.ndar
         Magnitude, its 99.9th percentile 1, float32 ``(SIZE, SIZE)``.
     """
     generator = torch.Generator().manual_seed(1_000_003 * seed + 2)
-    torch.set_num_threads(1)
-    B0 = _draw_field(field_strength, generator)
+    B0 = draw_field_strength(field_strength, generator)
     phantom = random_brain_slice(generator, matrix=(SIZE, SIZE))
     return _contrast(phantom, B0, generator)
+
+
+def brain_contrasts(seed: int, *, field_strength: Range = FIELD_STRENGTH) -> np.ndarray:
+    """Brain slice number ``seed`` under several protocols at one field strength, ``(contrast, SIZE, SIZE)``.
+
+    See :func:`brain_image`.
+    """
+    generator = torch.Generator().manual_seed(1_000_003 * seed + 7)
+    B0 = draw_field_strength(field_strength, generator)
+    phantom = random_brain_slice(generator, matrix=(SIZE, SIZE))
+    return np.stack([_contrast(phantom, B0, generator) for _ in range(CONTRASTS)])
 
 
 def knee_image(seed: int, *, field_strength: Range = FIELD_STRENGTH) -> np.ndarray:
     """Knee slice number ``seed`` in one of three orientations; see :func:`brain_image`."""
     generator = torch.Generator().manual_seed(1_000_003 * seed + 3)
-    torch.set_num_threads(1)
-    B0 = _draw_field(field_strength, generator)
+    B0 = draw_field_strength(field_strength, generator)
     fat, cartilage = _between(generator, 3e-3, 15e-3), _between(generator, 1e-3, 2.5e-3)
     matrix, voxel_size, axis, index = _one_plane(generator, extent=0.16, reach=(0.06, 0.05, 0.05))
     phantom = knee(matrix, voxel_size=voxel_size, fat_thickness=fat, cartilage_thickness=cartilage)
@@ -48,8 +60,7 @@ def knee_image(seed: int, *, field_strength: Range = FIELD_STRENGTH) -> np.ndarr
 def abdomen_image(seed: int, *, field_strength: Range = FIELD_STRENGTH) -> np.ndarray:
     """Abdomen slice number ``seed`` in one of three orientations; see :func:`brain_image`."""
     generator = torch.Generator().manual_seed(1_000_003 * seed + 4)
-    torch.set_num_threads(1)
-    B0 = _draw_field(field_strength, generator)
+    B0 = draw_field_strength(field_strength, generator)
     liver_fat, fat = _between(generator, 0.05, 0.35), _between(generator, 5e-3, 40e-3)
     matrix, voxel_size, axis, index = _one_plane(generator, extent=0.36, reach=(0.09, 0.07, 0.11))
     phantom = abdomen(matrix, voxel_size=voxel_size, liver_fat_fraction=liver_fat, fat_thickness=fat)
@@ -63,7 +74,8 @@ def _contrast(phantom: Phantom, B0: float, generator: torch.Generator) -> np.nda
     return scaled
 
 
-def _draw_field(field_strength: Range, generator: torch.Generator) -> float:
+def draw_field_strength(field_strength: Range, generator: torch.Generator) -> float:
+    """B0 within a range, T, with equal odds for equal ratios."""
     low, high = field_strength
     return low * (high / low) ** float(torch.rand((), generator=generator))
 

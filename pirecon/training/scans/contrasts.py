@@ -10,7 +10,16 @@ from torch import Tensor
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.scans.protocols import protocol_tensors, random_protocols
-from pirecon.training.scans.simulation import ScanRange, bandlimited, random_coils, random_lines, random_phase, window
+from pirecon.training.scans.simulation import (
+    ScanRange,
+    bandlimited,
+    object_level,
+    random_coils,
+    random_lines,
+    random_matrix,
+    random_phase,
+    window,
+)
 from pirecon.training.scans.tissue_maps import TissueMaps, mixed_signal, tissue_maps
 from pirecon.training.scans.training_data import BatchStream
 
@@ -73,9 +82,7 @@ class ContrastStream(BatchStream):
             and the protocol, see :data:`pirecon.training.scans.protocols.KEYS`.
         """
         rng = np.random.default_rng([self.seed, index])
-        short = int(rng.choice(self.scans.matrices))
-        long = int(8 * round(short * rng.uniform(1.0, 1.25) / 8))
-        matrix = (short, long) if rng.choice((-1, 1)) > 0 else (long, short)
+        matrix = random_matrix(self.scans.matrices, rng)
         n_coils, n_contrasts = int(rng.choice(self.scans.coils)), int(rng.choice(self.contrasts.contrasts))
         size = max(1, round(self.voxels / (matrix[0] * matrix[1] * n_contrasts)))
         exams = [self._examine(matrix, n_coils, n_contrasts, rng) for _ in range(size)]
@@ -132,11 +139,12 @@ def tissue_truth(tissue: TissueMaps, matrix: tuple[int, int], shading: Tensor) -
 def _scan_contrasts(images: Tensor, maps: Tensor, ranges: list[ScanRange], rng: Rng) -> dict[str, Tensor]:
     """k-space of every contrast with its own lines, window and SNR; ``images`` in units of the magnetisation."""
     matrix = (images.shape[-2], images.shape[-1])
-    weights = torch.stack([_weights(matrix, scans, rng) for scans in ranges])[:, None, None]  # (contrast, 1, 1, ky, kx)
+    lines, acquired = zip(*(_weights(matrix, scans, rng) for scans in ranges), strict=True)
+    weights = torch.stack(lines)[:, None, None]  # (contrast, 1, 1, ky, kx)
     snr = torch.tensor([np.exp(rng.uniform(*np.log(scans.snr))) for scans in ranges], dtype=torch.float32)
-    magnitude = images.abs()
-    inside = magnitude > 0.1 * magnitude.amax((-2, -1), keepdim=True)
-    gain = snr / ((magnitude * inside).sum((-2, -1)) / inside.sum((-2, -1)))
+    # A grid finer than acquired shares the samples' noise among more voxels.
+    finer = torch.tensor([np.sqrt(np.prod(matrix) / np.prod(shape)) for shape in acquired], dtype=torch.float32)
+    gain = snr / (finer * torch.stack([object_level(image.abs()) for image in images]))
     truth = (gain[:, None, None] * images)[:, None]
     unit_maps = maps[None, :, None]  # (1, coil, 1, y, x)
     shape = (len(images), len(maps), 1, *matrix)
@@ -145,8 +153,8 @@ def _scan_contrasts(images: Tensor, maps: Tensor, ranges: list[ScanRange], rng: 
     return {"kspace": kspace, "maps": unit_maps, "weights": weights, "truth": truth, "gain": gain}
 
 
-def _weights(matrix: tuple[int, int], scans: ScanRange, rng: Rng) -> Tensor:
-    """1 where measured, float32 ``(ky, kx)``: lines of an acquired matrix that may be smaller than the image's."""
+def _weights(matrix: tuple[int, int], scans: ScanRange, rng: Rng) -> tuple[Tensor, tuple[int, int]]:
+    """1 where measured, float32 ``(ky, kx)``, and the acquired matrix, which may be smaller than the image's."""
     low, high = scans.super_resolution
     coarse = high > low and rng.random() >= 0.3
     ratio = (float(rng.uniform(low, high)), float(rng.uniform(low, high))) if coarse else (low, low)
@@ -155,7 +163,7 @@ def _weights(matrix: tuple[int, int], scans: ScanRange, rng: Rng) -> Tensor:
     weights = torch.zeros(matrix)
     y, x = (n // 2 - a // 2 for n, a in zip(matrix, acquired, strict=True))
     weights[y : y + acquired[0], x : x + acquired[1]] = torch.from_numpy(lines.astype(np.float32))[:, None]
-    return weights
+    return weights, acquired
 
 
 def _ranges(scans: ScanRange, first: ScanRange | None, n_contrasts: int) -> list[ScanRange]:

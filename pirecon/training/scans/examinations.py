@@ -22,6 +22,9 @@ class Examinations(TrainingData):
         contrast_phase: largest turns across the field of view by which the phases of two contrasts differ.
     """
 
+    image_keys = ("brains", "field_strength", "cache")
+    scan_keys = ("snr", "acceleration", "coils", "super_resolution", "matrices")
+
     contrasts: tuple[int, ...] = (3, 4)
     contrast_phase: float = 0.5
 

@@ -13,17 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bloch.phantom import magnetisation_image, random_brain_slice
-from bloch.sequence import random_protocol
 from pirecon.priors.guide_alignment import moved
-from pirecon.training.scans.image_library import SIZE, in_parallel, load_library, volume_slices
+from pirecon.training.scans.anatomy import brain_contrasts
+from pirecon.training.scans.image_library import SIZE, load_library, paired_slices
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import Rng, ScanRange, bandlimited
-from pirecon.training.scans.sources import load_sources
+from pirecon.training.scans.simulation import Rng, ScanRange, bandlimited, object_level, random_matrix
+from pirecon.training.scans.sources import SCANS, anatomy_maker, load_sources
 from pirecon.training.scans.stream import ScanStream, Source, augment
 from pirecon.training.scans.training_data import StreamSettings, TrainingData
+from pirecon.training.scans.whole_cache import code_digest, content_digest
 
-CONTRASTS = 3  # of every simulated brain
 FIELD_OF_VIEW = 0.25  # m, across a rendered image
 PAIRED = ("brains", "volumes")  # sources that know several contrasts; the others have their grey values redrawn
 
@@ -68,10 +67,8 @@ class GuidedScans(TrainingData):
 
     def sentence(self, images: ImageShares, scans: ScanRange) -> str:
         """See :class:`TrainingData`."""
-        total = sum(images.shares.values())
-        shares = [f"{100 * share / total:.0f} % {name}" for name, share in images.shares.items() if share > 0]
         return (
-            f"simulated scans of {', '.join(shares)}, each with another contrast as guide, moved by up to "
+            f"simulated scans of {images.in_words()}, each with another contrast as guide, moved by up to "
             f"{1e3 * self.translation:g} mm and {math.degrees(self.rotation):.2g}°; "
             f"{100 * self.wrong:.0f} % of another anatomy, {100 * self.absent:.0f} % without"
         )
@@ -93,17 +90,16 @@ class GuidedStream(ScanStream):
     def batch(self, index: int) -> dict[str, Tensor]:
         """Batch number ``index``, deterministic by the seed."""
         rng = np.random.default_rng([self.seed, index])
-        short = int(rng.choice(self.scans.matrices))
-        long = int(8 * round(short * rng.uniform(1.0, 1.25) / 8))
-        matrix = (short, long) if rng.choice((-1, 1)) > 0 else (long, short)
+        matrix = random_matrix(self.scans.matrices, rng)
         n_coils, ratio = int(rng.choice(self.scans.coils)), self._resolution_ratio(rng)
         size = max(1, round(self.voxels / (matrix[0] * matrix[1])))
-        examinations = [self._examination(matrix, n_coils, ratio, rng) for _ in range(size)]
+        more = np.random.default_rng([self.seed, index, 1])  # see ScanStream.batch
+        examinations = [self._examination(matrix, n_coils, ratio, rng, more) for _ in range(size)]
         names = examinations[0]
         return {name: torch.stack([examination[name] for examination in examinations]) for name in names}
 
     def _examination(
-        self, matrix: tuple[int, int], n_coils: int, ratio: tuple[float, float], rng: Rng
+        self, matrix: tuple[int, int], n_coils: int, ratio: tuple[float, float], rng: Rng, more: Rng
     ) -> dict[str, Tensor]:
         source = self.sources[rng.choice(len(self.sources), p=self._shares)]
         number = int(rng.integers(len(source.images)))
@@ -112,8 +108,8 @@ class GuidedStream(ScanStream):
         shown = number if right else (number + int(rng.integers(1, len(source.images)))) % len(source.images)
         rendered, other = _two_contrasts(source.images[number], source.images[shown], rng)
         geometry = int(rng.integers(2**31))  # of both: the patient is one
-        scan, _ = self.scan_of(
-            bandlimited(augment(rendered, np.random.default_rng(geometry)), matrix), n_coils, ratio, rng, rng
+        scan, again = self.scan_of(
+            bandlimited(augment(rendered, np.random.default_rng(geometry)), matrix), n_coils, ratio, rng, more
         )
         has_guide = right or chance < self.guides.wrong
         guide = self._guide(augment(other, np.random.default_rng(geometry)), matrix, rng)
@@ -125,6 +121,7 @@ class GuidedStream(ScanStream):
             "guide": guide[None] * has_guide,
             "has_guide": torch.tensor(float(has_guide)),
             "right_guide": torch.tensor(float(right)),
+            **({} if again is None else {"kspace2": again}),
         }
 
     def _resolution_ratio(self, rng: Rng) -> tuple[float, float]:
@@ -142,9 +139,7 @@ class GuidedStream(ScanStream):
         if rng.random() < self.guides.inverted:
             rendered = (rendered.max() - rendered) * (rendered > 0.02 * rendered.max())
         image = bandlimited(rendered ** float(np.exp(rng.normal(0, 0.3))), matrix)
-        magnitude = image.abs()
-        level = magnitude[magnitude > 0.1 * magnitude.max()].mean()
-        deviation = level / float(np.exp(rng.uniform(*np.log(self.guides.guide_snr))))
+        deviation = object_level(image.abs()) / float(np.exp(rng.uniform(*np.log(self.guides.guide_snr))))
         noise = torch.view_as_complex(torch.from_numpy(rng.standard_normal((*matrix, 2), dtype=np.float32)))
         return (image + deviation * noise).abs()
 
@@ -155,30 +150,18 @@ def guided_sources(images: ImageShares) -> list[Source]:
     sources = load_sources(replace(images, shares=plain)) if any(plain.values()) else []
     cache = Path(images.cache)
     if images.shares.get("brains", 0) > 0:
-        key = [images.brains, CONTRASTS, "contrasts"]
-        brains = load_library("brain-contrasts", lambda: in_parallel(brain_contrasts, images.brains), cache, key)
+        make, key = anatomy_maker(brain_contrasts, images.brains, images.field_strength)
+        brains = load_library("brain-contrasts", make, cache, key)
         sources.append(Source("brains", brains, images.shares["brains"]))
     patients = _patients(images.volumes) if images.shares.get("volumes", 0) > 0 else []
     if patients:
-        key = [[path.name for path in patient] for patient in patients]
+        files = [[content_digest(path) for path in patient] for patient in patients]
+        key = [files, code_digest(f"{SCANS}/image_library.py")]
         slices = load_library("volume-contrasts", lambda: _real_contrasts(patients), cache, key)
         sources.append(Source("volumes", slices, images.shares["volumes"]))
     if not sources:
         raise ValueError(f"nothing to train on: no source of {images.shares} is there")
     return sources
-
-
-def brain_contrasts(seed: int) -> np.ndarray:
-    """Brain slice number ``seed`` under three protocols at one field strength (0.05–0.55 T), ``(contrast, y, x)``."""
-    generator = torch.Generator().manual_seed(1_000_003 * seed + 7)
-    torch.set_num_threads(1)
-    B0 = 0.05 * 11 ** float(torch.rand((), generator=generator))
-    phantom = random_brain_slice(generator, matrix=(SIZE, SIZE))
-    contrasts = []
-    for _ in range(CONTRASTS):
-        image = magnetisation_image(phantom, random_protocol(generator, B0), B0, generator=generator)[0]
-        contrasts.append((image / image.quantile(0.999).clamp_min(1e-6)).numpy())
-    return np.stack(contrasts)
 
 
 def _two_contrasts(target: np.ndarray, guide: np.ndarray, rng: Rng) -> tuple[Tensor, Tensor]:
@@ -223,8 +206,7 @@ def _real_contrasts(patients: list[list[Path]]) -> Iterator[np.ndarray]:
     """Slices of every patient, the first two … of all contrasts, each fitted to the same field of view."""
     most = min(len(patient) for patient in patients)
     for patient in patients:
-        for slices in zip(*(volume_slices(path) for path in patient[:most]), strict=False):
-            yield np.stack(slices)
+        yield from paired_slices(patient[:most])
 
 
 def _tensor(image: np.ndarray) -> Tensor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from pirecon.training.scans.procedural import random_image
 
@@ -45,15 +46,30 @@ def photographs() -> Iterator[np.ndarray]:
 
 
 def volume_slices(path: Path) -> Iterator[np.ndarray]:
-    """Slices along the third axis of a magnitude NIfTI, zero level removed, 0–1, centred in ``SIZE`` squared."""
+    """Slices along the third axis of a magnitude NIfTI, zero level removed, 0–1, centred in ``SIZE`` squared.
+
+    Slices that show nothing, as there are at the ends of a stack, are left out.
+    """
+    for contrasts in paired_slices([path]):
+        yield contrasts[0]
+
+
+def paired_slices(paths: Sequence[Path]) -> Iterator[np.ndarray]:
+    """Slices that show something in every one of some volumes, ``(volume, SIZE, SIZE)``; see :func:`volume_slices`."""
+    volumes = [_grey_values(path) for path in paths]
+    for index in range(min(volume.shape[2] for volume in volumes)):
+        slices = [np.clip(volume[:, :, index].T, 0, None) for volume in volumes]
+        peaks = [np.percentile(slice_, 99.9) for slice_ in slices]
+        if min(peaks) > 0:
+            yield np.stack([_fit(slice_ / peak) for slice_, peak in zip(slices, peaks, strict=True)])
+
+
+def _grey_values(path: Path) -> np.ndarray:
     import nibabel
 
-    volume = np.asanyarray(nibabel.nifti1.load(path).dataobj).astype(np.float32)
+    volume: np.ndarray = np.asanyarray(nibabel.nifti1.load(path).dataobj).astype(np.float32)
     # Some files count from an offset; the air around the head is zero.
-    volume = volume - np.percentile(volume, 1)
-    for index in range(volume.shape[2]):
-        slice_ = np.clip(volume[:, :, index].T, 0, None)
-        yield _fit(slice_ / np.percentile(slice_, 99.9))
+    return volume - np.percentile(volume, 1)
 
 
 def _fit(image: np.ndarray) -> np.ndarray:
@@ -77,19 +93,21 @@ def load_library(name: str, make: Callable[[], Iterator[np.ndarray]], cache: Pat
         name: source name, part of the file's name.
         make: yields the images.
         cache: folder of the arrays.
-        key: what the images depend on (counts, paths); another key makes another file.
+        key: what the images depend on (counts, digests of files and code); another key makes another file.
 
     Raises:
-        ValueError: the file was cut off or replaced after it was written.
+        ValueError: there is no image, or the file was cut off or replaced after it was written.
     """
     digest = hashlib.sha256(json.dumps([key, SIZE], default=str).encode()).hexdigest()[:10]
     path = cache / f"{name}-{digest}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        images = np.stack([image.astype(np.float16) for image in make()])
+        images = [image.astype(np.float16) for image in make()]
+        if not images:
+            raise ValueError(f"there is no image in the source {name!r}: its count is 0, or its files show nothing")
         part = path.with_suffix(f".{os.getpid()}.part")
         with part.open("wb") as file:
-            np.save(file, images)
+            np.save(file, np.stack(images))
         part.replace(path)
     return _read_library(path)
 
@@ -109,5 +127,5 @@ def _read_library(path: Path) -> np.ndarray:
 
 def in_parallel(make_one: Callable[[int], np.ndarray], count: int) -> Iterator[np.ndarray]:
     """``make_one(0 … count − 1)``, on all cores, in order."""
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,)) as pool:
         yield from pool.map(partial(make_one), range(count), chunksize=8)

@@ -32,6 +32,16 @@ class ImageShares:
     abdomens: int = 300
     field_strength: tuple[float, float] = (0.05, 0.55)
 
+    @property
+    def has_anatomies(self) -> bool:
+        """Is anything drawn that has a field strength?"""
+        return any(self.shares.get(name, 0) > 0 for name in ("brains", "knees", "abdomens"))
+
+    def in_words(self) -> str:
+        """The sources with their shares, as ``30 % procedural, 70 % brains``."""
+        total = sum(self.shares.values())
+        return ", ".join(f"{100 * share / total:.0f} % {name}" for name, share in self.shares.items() if share > 0)
+
     def __post_init__(self) -> None:
         low, high = self.field_strength
         if not 0.01 <= low <= high <= 7:

@@ -30,7 +30,8 @@ from bloch.standard.sequences import Playing, sequence_for
 from bloch.tissue import GYROMAGNETIC_RATIO, tissues_at
 from pirecon.algebra.fft import centred_fft
 from pirecon.rawdata import read_mrd, sort_kspace
-from pirecon.training.scans.simulation import bandlimited
+from pirecon.training.scans.anatomy import draw_field_strength
+from pirecon.training.scans.simulation import bandlimited, object_level
 
 FIELD_OF_VIEW = 0.25  # m
 THICKNESS = 5e-3  # m
@@ -56,10 +57,8 @@ def play_scan(
         "signal" ``(coil, 1, ky, kx)``, "maps" ``(coil, 1, y, x)`` with unit root-sum-of-squares, both white as the
         coils' noise would be, and "truth" ``(1, y, x)`` with mean 1 over the object; complex64.
     """
-    torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(1_000_003 * number + 5)
-    low, high = field_strength
-    B0 = low * (high / low) ** float(torch.rand((), generator=generator))
+    B0 = draw_field_strength(field_strength, generator)
     n_coils = COILS[int(torch.randint(len(COILS), (), generator=generator))]
     scanner = Scanner(B0, volume_coil() if n_coils == 1 else loop_array(n_coils))
     encoding = Encoding(
@@ -138,8 +137,7 @@ def scan_and_truth(played: RawScan, image: Tensor) -> dict[str, Tensor]:
     signal = torch.einsum("dc,czyx->dzyx", whiten, kspace.reshape(-1, 1, *kspace.shape[-2:]))
     combined = coils.abs().square().sum(0).sqrt()
     truth = image * combined
-    magnitude = truth.abs()
-    level = magnitude[magnitude > 0.1 * magnitude.max()].mean()
+    level = object_level(truth.abs())
     # A sorted line of an oversampled readout has √oversampling times the amplitude of what was simulated.
     gain = math.sqrt(played.encoding.oversampling)
     return {"signal": signal / (gain * level), "maps": coils / combined, "truth": truth / level}

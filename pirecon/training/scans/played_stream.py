@@ -14,10 +14,15 @@ import torch
 from torch import Tensor
 
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.played import play_scan
+from pirecon.training.scans.played import COILS, play_scan
 from pirecon.training.scans.simulation import Rng, ScanRange, random_lines
 from pirecon.training.scans.training_data import BatchStream, StreamSettings, TrainingData
 from pirecon.training.scans.whole_cache import StoredArrays, code_digest, find_arrays, store_arrays
+
+CODE = (
+    *("bloch", "pirecon/algebra/fft.py", "pirecon/rawdata"),
+    *("pirecon/training/scans/played.py", "pirecon/training/scans/simulation.py"),
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,9 @@ class PlayedScans(TrainingData):
         processes: that play at the same time.
         cache: folder of the played scans.
     """
+
+    image_keys = ()
+    scan_keys = ("snr", "acceleration", "averages")
 
     count: int = 40
     matrix: int = 96
@@ -53,12 +61,21 @@ class PlayedScans(TrainingData):
         low, high = self.field_strength
         return f"{self.count} scans of random heads played by bloch at {low}–{high} T, {self.matrix} × {self.matrix}"
 
+    def ranges(self, images: ImageShares, scans: ScanRange) -> dict[str, tuple[float, float]]:
+        """See :class:`TrainingData`."""
+        own = {
+            "super_resolution": (1.0, 1.0),
+            "coils": (float(min(COILS)), float(max(COILS))),
+            "field_strength": self.field_strength,
+        }
+        return super().ranges(images, scans) | own
+
 
 def load_played(data: PlayedScans) -> list[StoredArrays]:
     """The played scans; those that are not in the cache are played, each written when it is done."""
     missing = [number for number in range(data.count) if find_arrays(_path(data, number)) is None]
     if missing and data.processes > 1:
-        with ProcessPoolExecutor(data.processes) as pool:
+        with ProcessPoolExecutor(data.processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             list(pool.map(partial(_play_and_store, data), missing))
     else:
         for number in missing:
@@ -68,7 +85,7 @@ def load_played(data: PlayedScans) -> list[StoredArrays]:
 
 
 def _path(data: PlayedScans, number: int) -> Path:
-    key = [data.matrix, list(data.field_strength), data.inhomogeneity, code_digest("training/scans/played.py")]
+    key = [data.matrix, list(data.field_strength), data.inhomogeneity, code_digest(*CODE)]
     return data.cache / f"played-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]}-{number}.samples"
 
 

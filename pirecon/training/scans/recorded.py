@@ -44,6 +44,9 @@ class RecordedScans(TrainingData):
         cache: folder of the calibrated slices.
     """
 
+    image_keys = ()
+    scan_keys = ("acceleration", "averages")
+
     files: tuple[Path, ...]
     n_coils: int = 0
     repetitions: bool = False
@@ -64,6 +67,11 @@ class RecordedScans(TrainingData):
         """See :class:`TrainingData`."""
         lower = f", degraded to {self.field_strength} T" if self.field_strength else ""
         return f"{len(list_files(self.files))} raw files in {', '.join(path.name for path in self.files)}{lower}"
+
+    def ranges(self, images: ImageShares, scans: ScanRange) -> dict[str, tuple[float, float]]:
+        """See :class:`TrainingData`; the files themselves know the rest."""
+        degraded = {"field_strength": (self.field_strength, self.field_strength)} if self.field_strength else {}
+        return super().ranges(images, scans) | degraded
 
     @property
     def low_field(self) -> LowField | None:
@@ -140,12 +148,11 @@ class RecordedStream(BatchStream):
         return "second" in facts["arrays"] or self._factor(facts) ** 2 <= OWN_NOISE  # type: ignore[operator]
 
     def _factor(self, facts: dict[str, object]) -> float:
-        change, B0 = self.data.low_field, facts["field_strength"]
+        change = self.data.low_field
         if change is None:
             return 1.0
-        if B0 is None:
-            raise ValueError(f"{facts['file']} does not say its field strength, which a lower field starts from")
-        return snr_factor(change, float(B0), relaxation=self.data.relaxation)  # type: ignore[arg-type]
+        B0 = _known(facts, "field_strength", "which a lower field starts from")
+        return snr_factor(change, B0, relaxation=self.data.relaxation)
 
     def batch(self, index: int) -> dict[str, Tensor]:
         """Batch number ``index``: kspace, maps, weights, and truth and kspace2 where there are any."""
@@ -190,14 +197,19 @@ class RecordedStream(BatchStream):
 
     def _distorted(self, measured: list[Tensor], facts: dict[str, object], rng: Rng) -> list[Tensor]:
         """As a magnet of the lower field's inhomogeneity has it; the truth is distorted as well."""
-        dwell_time, extents = facts["dwell_time"], facts["field_of_view"]
-        if dwell_time is None:
-            raise ValueError(f"{facts['file']} does not say its dwell time, which the distortion depends on")
-        matrix = measured[0].shape[-3:]
+        needed = "which the distortion by an inhomogeneity depends on"
+        dwell_time = _known(facts, "dwell_time", needed)
+        B0 = self.data.field_strength or _known(facts, "field_strength", needed)
+        matrix, extents = measured[0].shape[-3:], facts["field_of_view"]
         voxel_size = tuple(extent / n for extent, n in zip(extents, matrix, strict=True))  # type: ignore[call-overload]
         magnet = random_magnet(int(rng.integers(2**31)), self.data.inhomogeneity)
         ppm = magnet_field_map(magnet, tuple(matrix), voxel_size)  # type: ignore[arg-type]
-        B0 = self.data.field_strength or float(facts["field_strength"] or 0.0)  # type: ignore[arg-type]
         hertz = ppm * 1e-6 * GYROMAGNETIC_RATIO * B0
-        dwell = float(dwell_time) / self.data.bandwidth_ratio  # type: ignore[arg-type]
-        return [distort_along_readout(samples, hertz, dwell) for samples in measured]
+        return [distort_along_readout(samples, hertz, dwell_time / self.data.bandwidth_ratio) for samples in measured]
+
+
+def _known(facts: dict[str, object], name: str, needed: str) -> float:
+    """A number that raw files may lack; ``needed`` says what for."""
+    if facts[name] is None:
+        raise ValueError(f"{facts['file']} does not say its {name.replace('_', ' ')}, {needed}")
+    return float(facts[name])  # type: ignore[arg-type]

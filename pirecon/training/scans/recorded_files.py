@@ -18,9 +18,13 @@ from pirecon.encoding import CartesianSense
 from pirecon.measurement import Measurement, calibrate
 from pirecon.rawdata import KSpace, RawData, RawDataError, read_mrd
 from pirecon.training.scans.repeats import as_averages, half_scans, weighted
+from pirecon.training.scans.simulation import object_level
 from pirecon.training.scans.whole_cache import StoredArrays, code_digest, content_digest, find_arrays, store_arrays
 
-STATIONS = ("algebra", "rawdata", "calibration", "measurement", "encoding")
+CODE = (
+    *("pirecon/algebra", "pirecon/rawdata", "pirecon/calibration", "pirecon/measurement", "pirecon/encoding"),
+    *("pirecon/training/scans/recorded_files.py", "pirecon/training/scans/repeats.py"),
+)
 Slice = tuple[dict[str, Tensor], dict[str, object]]
 
 
@@ -68,7 +72,7 @@ def calibrated_slices(files: list[Path], cache: Path, *, n_coils: int, repetitio
     Raises:
         RawDataError: a file that cannot be used.
     """
-    key = [[content_digest(file) for file in files], n_coils, repetitions, code_digest(*STATIONS)]
+    key = [[content_digest(file) for file in files], n_coils, repetitions, code_digest(*CODE)]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path = cache / f"{files[0].stem}-{digest}.samples"
     stored = find_arrays(path)
@@ -124,7 +128,6 @@ def _planes(arrays: dict[str, Tensor], measurement: Measurement) -> Iterator[dic
 
 def _facts(arrays: dict[str, Tensor], measurement: Measurement) -> dict[str, object]:
     adjoint = CartesianSense(arrays["maps"], arrays["weights"]).adjoint(arrays["kspace"]).abs()
-    inside = adjoint > 0.1 * adjoint.max()
     raw = measurement.raw
     return {
         "file": str(raw.path),
@@ -134,7 +137,7 @@ def _facts(arrays: dict[str, Tensor], measurement: Measurement) -> dict[str, obj
             n * size
             for n, size in zip(measurement.kspace.geometry.matrix, measurement.kspace.geometry.voxel_size, strict=True)
         ],
-        "snr": float(adjoint[inside].mean()) if bool(inside.any()) else 0.0,
+        "snr": float(object_level(adjoint)) if bool(adjoint.any()) else 0.0,
         "complete": bool((arrays["weights"] > 0.99).all()),
     }
 

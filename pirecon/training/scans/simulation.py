@@ -46,7 +46,7 @@ class ScanRange:
     """What scans are drawn from; the training range that a checkpoint carries.
 
     Attributes:
-        snr: voxel SNR of the fully sampled image, mean over the object.
+        snr: voxel SNR of the fully sampled image at the acquired resolution, mean over the object.
         acceleration: nominal undersampling factor.
         coils: numbers of receive coils.
         super_resolution: reconstruction grid over acquired matrix, per axis.
@@ -74,6 +74,18 @@ class ScanRange:
     def __post_init__(self) -> None:
         if self.averages not in (1, 2):
             raise ValueError(f"scans are measured once or twice, but averages is {self.averages}; give 1 or 2")
+
+
+def random_matrix(sizes: Sequence[int], rng: Rng) -> tuple[int, int]:
+    """A reconstruction matrix (y, x): one axis has one of ``sizes``, the other up to a quarter more, in steps of 8."""
+    short = int(rng.choice(sizes))
+    long = int(8 * round(short * rng.uniform(1.0, 1.25) / 8))
+    return (short, long) if rng.choice((-1, 1)) > 0 else (long, short)
+
+
+def object_level(magnitude: Tensor) -> Tensor:
+    """Mean of a magnitude image over the object, which is what lies above a tenth of the maximum; NaN for all zeros."""
+    return magnitude[magnitude > 0.1 * magnitude.max()].mean()
 
 
 def bandlimited(image: Tensor, matrix: Sequence[int]) -> Tensor:
@@ -250,8 +262,8 @@ def scan_image(
         maps: ``(coil, y, x)``.
         lines: bool ``(ky,)``: measured lines of the acquired matrix.
         acquired_columns: kx of the acquired matrix.
-        snr: mean magnitude over the object (above a tenth of its maximum) over the noise's standard deviation per real
-            and imaginary part, of the fully sampled coil-combined image at the acquired resolution.
+        snr: :func:`object_level` over the noise's standard deviation per real and imaginary part, of the fully sampled
+            coil-combined image at the acquired resolution.
         rng: draws the noise.
         lost_share: of the samples outside the central 16 × 16 that are lost at random.
 
@@ -272,11 +284,9 @@ def scan_volume(image: Tensor, maps: Tensor, weights: Tensor, *, snr: float, rng
     """
     combined = maps.abs().square().sum(0).sqrt()
     truth = image * combined
-    magnitude = truth.abs()
-    level = magnitude[magnitude > 0.1 * magnitude.max()].mean()
     # A grid finer than acquired shares the samples' noise among more voxels.
     finer = (image.numel() / weights.numel()) ** 0.5
-    truth = truth * (snr / (finer * level))
+    truth = truth * (snr / (finer * object_level(truth.abs())))
     unit_maps = maps / combined
     return Scan(measure(truth, unit_maps, weights, rng), unit_maps, weights, truth)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pirecon.training.scans.anatomy import FIELD_STRENGTH, abdomen_image, brain_image, knee_image
+from pirecon.training.scans.anatomy import BLOCH_CODE, Range, abdomen_image, brain_image, knee_image
 from pirecon.training.scans.image_library import (
     in_parallel,
     load_library,
@@ -19,17 +19,19 @@ from pirecon.training.scans.image_library import (
 )
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.stream import Source
+from pirecon.training.scans.whole_cache import code_digest, content_digest
 
 Maker = tuple[Callable[[], Iterator[np.ndarray]], object]
+SCANS = "pirecon/training/scans"
 
 
 def load_sources(images: ImageShares) -> list[Source]:
     """Render or read the images of every source with a share; says which real volumes are absent."""
-    volumes = [Path(path) for path in images.volumes if Path(path).is_file()]
-    if len(volumes) < len(images.volumes):
+    wanted = images.volumes if images.shares.get("volumes", 0) > 0 else ()
+    volumes = [Path(path) for path in wanted if Path(path).is_file()]
+    if len(volumes) < len(wanted):
         warnings.warn(
-            f"{len(images.volumes) - len(volumes)} of {len(images.volumes)} training volumes are absent: "
-            "trained without them",
+            f"{len(wanted) - len(volumes)} of {len(wanted)} training volumes are absent: trained without them",
             stacklevel=2,
         )
 
@@ -37,13 +39,17 @@ def load_sources(images: ImageShares) -> list[Source]:
         for path in volumes:
             yield from volume_slices(path)
 
+    procedural, from_files = code_digest(f"{SCANS}/procedural.py"), code_digest(f"{SCANS}/image_library.py")
     makers: dict[str, Maker] = {
-        "procedural": (lambda: in_parallel(procedural_image, images.procedural), images.procedural),
-        "brains": _anatomy(brain_image, images.brains, images.field_strength),
-        "knees": _anatomy(knee_image, images.knees, images.field_strength),
-        "abdomens": _anatomy(abdomen_image, images.abdomens, images.field_strength),
-        "photographs": (photographs, "installed"),
-        "volumes": (real_slices, [path.name for path in volumes]),
+        "procedural": (
+            lambda: in_parallel(procedural_image, images.procedural),
+            [images.procedural, procedural],
+        ),
+        "brains": anatomy_maker(brain_image, images.brains, images.field_strength),
+        "knees": anatomy_maker(knee_image, images.knees, images.field_strength),
+        "abdomens": anatomy_maker(abdomen_image, images.abdomens, images.field_strength),
+        "photographs": (photographs, ["installed", from_files]),
+        "volumes": (real_slices, [[content_digest(path) for path in volumes], from_files]),
     }
     unknown = set(images.shares) - set(makers)
     if unknown:
@@ -56,7 +62,7 @@ def load_sources(images: ImageShares) -> list[Source]:
     return sources
 
 
-def _anatomy(make_one: Callable[..., np.ndarray], count: int, field_strength: tuple[float, float]) -> Maker:
-    # The default field has the key that images had before there was a choice.
-    key = count if tuple(field_strength) == FIELD_STRENGTH else [count, *field_strength]
+def anatomy_maker(make_one: Callable[..., np.ndarray], count: int, field_strength: Range) -> Maker:
+    """Images ``0 … count − 1`` of a function of :mod:`anatomy`, and the key of their library."""
+    key = [count, *field_strength, code_digest(f"{SCANS}/anatomy.py", *BLOCH_CODE)]
     return lambda: in_parallel(partial(make_one, field_strength=field_strength), count), key

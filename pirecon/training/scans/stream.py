@@ -18,6 +18,7 @@ from pirecon.training.scans.simulation import (
     modulate_lines,
     random_coils,
     random_lines,
+    random_matrix,
     random_phase,
     rough_phase,
     scan_image,
@@ -68,9 +69,7 @@ class ScanStream(BatchStream):
         estimated from the first.
         """
         rng = np.random.default_rng([self.seed, index])
-        short = int(rng.choice(self.scans.matrices))
-        long = int(8 * round(short * rng.uniform(1.0, 1.25) / 8))
-        matrix = (short, long) if rng.choice((-1, 1)) > 0 else (long, short)
+        matrix = random_matrix(self.scans.matrices, rng)
         n_coils = int(rng.choice(self.scans.coils))
         size = max(1, round(self.voxels / (matrix[0] * matrix[1])))
         ratio = self._resolution_ratio(rng)
@@ -107,8 +106,8 @@ class ScanStream(BatchStream):
         maps = random_coils(n_coils, matrix, rng)
         acquired = window(matrix, ratio)
         # Equal shares of fully sampled, nearly so, and accelerated scans would leave too few of the last.
-        nearly = float(np.clip(rng.uniform(1.0, 1.3), *self.scans.acceleration))
-        acceleration = float(rng.choice([1.0, nearly, rng.uniform(*self.scans.acceleration)], p=(0.15, 0.15, 0.7)))
+        full, nearly = (float(np.clip(r, *self.scans.acceleration)) for r in (1.0, rng.uniform(1.0, 1.3)))
+        acceleration = float(rng.choice([full, nearly, rng.uniform(*self.scans.acceleration)], p=(0.15, 0.15, 0.7)))
         lines = random_lines(acquired[0], acceleration, rng)
         snr = float(np.exp(rng.uniform(*np.log(self.scans.snr))))
         lost = float(rng.uniform(0.02, 0.3)) if rng.random() < self.scans.lost_samples else 0.0

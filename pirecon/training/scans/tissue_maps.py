@@ -14,7 +14,9 @@ from torch import Tensor
 
 from bloch.phantom import Phantom, protocol_signal
 from bloch.sequence import Protocol
+from pirecon.training.scans.anatomy import BLOCH_CODE
 from pirecon.training.scans.image_library import SIZE, in_parallel, load_library
+from pirecon.training.scans.whole_cache import code_digest
 
 SPREAD = (0.04, 0.07, 0.07)  # of ln PD, ln T1, ln T2, between persons and within a tissue; as in bloch.phantom.texture
 
@@ -39,7 +41,6 @@ def anatomy_image(seed: int) -> np.ndarray:
     """Brain slice number ``seed``: the two main tissues of each voxel and their fractions, ``(4, SIZE, SIZE)``."""
     from bloch.phantom import random_brain_slice  # nilearn is slow to import
 
-    torch.set_num_threads(1)
     phantom = random_brain_slice(torch.Generator().manual_seed(1_000_003 * seed + 3), matrix=(SIZE, SIZE))
     return two_tissues(phantom)
 
@@ -65,7 +66,8 @@ def load_anatomies(count: int, cache: str | Path) -> np.ndarray:
     def make() -> Iterator[np.ndarray]:
         return in_parallel(partial(anatomy_image), count)
 
-    return load_library("anatomies", make, Path(cache), count)
+    code = code_digest("pirecon/training/scans/tissue_maps.py", *BLOCH_CODE)
+    return load_library("anatomies", make, Path(cache), [count, code])
 
 
 def tissue_maps(anatomy: Tensor, field_strength: float, *, rng: np.random.Generator) -> TissueMaps:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -50,7 +51,8 @@ class BatchStream(IterableDataset, ABC):
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         worker = torch.utils.data.get_worker_info()
         step, first = (worker.num_workers, worker.id) if worker else (1, 0)
-        torch.set_num_threads(1 if worker else torch.get_num_threads())
+        if worker:
+            torch.set_num_threads(1)
         index = self.start + first
         while True:
             yield self.batch(index)
@@ -61,7 +63,14 @@ class TrainingData(ABC):
     """A table ``[data]`` of the config: a frozen dataclass whose fields are its keys.
 
     Fields of type ``Path`` (or tuples of them) that are relative start at the config's folder.
+
+    Attributes:
+        image_keys: keys of the table ``[images]`` that this kind of data uses; the others are refused.
+        scan_keys: keys of the table ``[scans]`` that it uses.
     """
+
+    image_keys: ClassVar[tuple[str, ...]] = tuple(f.name for f in fields(ImageShares))
+    scan_keys: ClassVar[tuple[str, ...]] = tuple(f.name for f in fields(ScanRange))
 
     @abstractmethod
     def stream(self, settings: StreamSettings) -> IterableDataset:
@@ -75,3 +84,21 @@ class TrainingData(ABC):
     @abstractmethod
     def sentence(self, images: ImageShares, scans: ScanRange) -> str:
         """What the network was trained on, one sentence for its card."""
+
+    def ranges(self, images: ImageShares, scans: ScanRange) -> dict[str, tuple[float, float]]:
+        """(low, high) of what is drawn, for the network's card, named as in ``pirecon.unrolled.scan_properties``.
+
+        Those that ``[scans]`` says, as far as they are used, and the field strength of simulated anatomies. What only
+        the data themselves could tell is left out.
+        """
+        said = {
+            "snr": scans.snr,
+            "acceleration": scans.acceleration,
+            "super_resolution": scans.super_resolution,
+            "coils": (min(scans.coils), max(scans.coils)),
+        }
+        found = {name: limits for name, limits in said.items() if name in self.scan_keys}
+        # Kinds of data without shares of several sources scan anatomies alone.
+        if "field_strength" in self.image_keys and ("shares" not in self.image_keys or images.has_anatomies):
+            found["field_strength"] = images.field_strength
+        return found

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pirecon.training.scans.anatomy import Range
+from pirecon.training.scans.anatomy import BLOCH_CODE, Range, draw_field_strength
 from pirecon.training.scans.simulation import Rng
 from pirecon.training.scans.whole_cache import StoredArrays, code_digest, find_arrays, store_arrays
 
@@ -77,13 +77,11 @@ def head_volumes(number: int, contrasts: int, field_strength: Range, *, voxel: f
     from bloch.phantom import brain_volume, magnetisation_image  # nilearn is slow to import
     from bloch.sequence import random_protocol
 
-    torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(1_000_003 * number + 6)
     matrix = tuple(round(n * VOXEL / voxel) for n in HEAD)
     phantom = brain_volume(generator, matrix, voxel_size=(voxel,) * 3, lesions=True)  # type: ignore[arg-type]
-    low, high = field_strength
     for _ in range(contrasts):
-        B0 = low * (high / low) ** float(torch.rand((), generator=generator))
+        B0 = draw_field_strength(field_strength, generator)
         image = magnetisation_image(phantom, random_protocol(generator, B0), B0, generator=generator)
         level = np.quantile(image.numpy(), 0.999)  # torch's quantile takes no array of this size
         yield image.numpy() / max(float(level), 1e-6)
@@ -135,7 +133,7 @@ def _inside(place: Array, rng: Rng) -> Array:
 
 
 def _load(name: str, number: int, key: object, render: Callable[[], Iterator[Array]], cache: Path) -> StoredArrays:
-    code = code_digest("training/scans/volume_library.py")
+    code = code_digest("pirecon/training/scans/volume_library.py", *BLOCH_CODE)
     digest = hashlib.sha256(json.dumps([key, code]).encode()).hexdigest()[:12]
     path = cache / f"volume-{name}-{digest}-{number}.samples"
     return find_arrays(path) or store_arrays(path, [({"volume": volume.astype(np.float16)}, {}) for volume in render()])

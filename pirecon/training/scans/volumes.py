@@ -46,6 +46,12 @@ class Volumes(TrainingData):
         solid_share: of the scans that are of solids.
     """
 
+    image_keys = ("brains", "field_strength", "cache")
+    scan_keys = (
+        *("snr", "acceleration", "coils", "super_resolution", "matrices"),
+        *("rough_phase", "line_modulation", "lost_samples", "averages"),
+    )
+
     slices: tuple[int, ...] = (16, 24, 32, 40)
     voxel: tuple[float, float] = (2e-3, 4e-3)
     anisotropy: float = 2.0
@@ -84,6 +90,11 @@ class Volumes(TrainingData):
             f"slices: {100 - solids} % {heads} heads with {self.contrasts} contrasts each, {solids} % procedural solids"
         )
 
+    def ranges(self, images: ImageShares, scans: ScanRange) -> dict[str, tuple[float, float]]:
+        """See :class:`TrainingData`; solids have no field strength."""
+        found = super().ranges(images, scans)
+        return found if self.solid_share < 1 else {name: found[name] for name in found if name != "field_strength"}
+
 
 class VolumeStream(BatchStream):
     """Batches of 3D scans of one matrix and coil count.
@@ -93,19 +104,13 @@ class VolumeStream(BatchStream):
         solids: procedural volumes.
         data: the table ``[data]``.
         settings: images, scans, voxels in a batch and seed.
-
-    Raises:
-        ValueError: an option of the scans that 2D scans have and volumes do not.
     """
 
     def __init__(
         self, heads: list[StoredVolume], solids: list[StoredVolume], data: Volumes, settings: StreamSettings
     ) -> None:
         super().__init__(start=settings.start)
-        scans = settings.scans
-        if scans.line_window > 0 or scans.noise_profile > 0:
-            raise ValueError("scans.line_window and scans.noise_profile are for slices; leave them out for volumes")
-        self.heads, self.solids, self.data, self.scans = heads, solids, data, scans
+        self.heads, self.solids, self.data, self.scans = heads, solids, data, settings.scans
         self.voxels, self.seed = settings.voxels, settings.seed
 
     def batch(self, index: int) -> dict[str, Tensor]:
@@ -137,7 +142,8 @@ class VolumeStream(BatchStream):
         if rng.random() < self.scans.line_modulation:
             image = modulate_lines(image, rng)
         maps = random_coils(n_coils, matrix, rng)
-        acceleration = 1.0 if rng.random() < 0.2 else float(rng.uniform(*self.scans.acceleration))
+        least, most = self.scans.acceleration
+        acceleration = least if rng.random() < 0.2 else float(rng.uniform(least, most))
         measured = torch.from_numpy(random_encodings((acquired[0], acquired[1]), acceleration, rng).astype(np.float32))
         weights = measured[None, :, :, None].repeat(1, 1, 1, acquired[2])
         if rng.random() < self.scans.lost_samples:

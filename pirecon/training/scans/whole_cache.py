@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -110,13 +111,31 @@ def find_arrays(path: Path) -> StoredArrays | None:
 
 @cache
 def code_digest(*stations: str) -> str:
-    """Digest of the source of some packages or files of pirecon, so that a cache follows the code that filled it."""
+    """Digest of the code and tables of some packages and files, so that a cache follows what filled it.
+
+    Comments and docstrings do not count.
+
+    Args:
+        stations: as ``pirecon/algebra`` or ``bloch/sequence/protocol.py``.
+    """
     digest = hashlib.sha256()
     for station in stations:
-        path = Path(pirecon.__file__).parent / station
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
+        path = Path(pirecon.__file__).parents[1] / station
+        for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
+            if file.suffix == ".py":
+                digest.update(_without_words(file.read_text(encoding="utf-8")).encode())
+            elif file.suffix == ".csv":
+                digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _without_words(source: str) -> str:
+    """The syntax tree of a module without its docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 def content_digest(path: Path) -> str:

@@ -1,14 +1,18 @@
 """What a training config may hold, and what is said of one that does not fit."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 
 from pirecon.training.config import Stage, TrainingConfig, Validation, read_config
+from pirecon.training.data import KINDS
 from pirecon.training.evaluation.benchmark import Case, Cells, scan_case
 from pirecon.training.evaluation.held_out import HeldOut
+from pirecon.training.scans.image_shares import ImageShares
+from pirecon.training.scans.simulation import ScanRange
 from pirecon.training.tables import differences
 
 WHOLE = """
@@ -98,6 +102,40 @@ def test_what_does_not_fit_is_named_with_file_and_key(tmp_path: Path, old: str, 
     assert old in WHOLE
     with pytest.raises(ValueError, match=f"config.toml.*{message}" if "config.toml" not in message else message):
         read(tmp_path, WHOLE.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "line"),
+    [
+        ("examinations", "scans", "averages = 2"),
+        ("examinations", "scans", "lost_samples = 0.5"),
+        ("examinations", "scans", "line_window = 0.1"),
+        ("examinations", "scans", "noise_profile = 0.1"),
+        ("examinations", "scans", "rough_phase = 0.0"),
+        ("examinations", "scans", "line_modulation = 0.0"),
+        ("examinations", "images", "knees = 3"),
+        ("volumes", "scans", "line_window = 0.1"),
+        ("volumes", "images", "shares = { procedural = 1 }"),
+        ("played", "scans", "coils = [1, 2]"),
+        ("played", "images", "field_strength = [0.1, 0.1]"),
+        ("recorded", "scans", "snr = [2, 3]"),
+        ("recorded", "images", 'volumes = ["a.nii"]'),
+    ],
+)
+def test_what_a_kind_of_data_does_not_use_is_refused(tmp_path: Path, kind: str, table: str, line: str) -> None:
+    files = 'files = ["raw.h5"]\n' if kind == "recorded" else ""
+    text = f'output = "a.safetensors"\n[data]\nkind = "{kind}"\n{files}[images]\ncache = "c"\n'
+    read(tmp_path, text)
+    more = text + line if table == "images" else f"{text}[scans]\n{line}"
+    key = line.split()[0]
+    with pytest.raises(ValueError, match=f"config.toml: {table}: {key} is .*'{kind}' do not use it; leave it out"):
+        read(tmp_path, more)
+
+
+@pytest.mark.parametrize("kind", ["simulation", "guided"])
+def test_simulated_slices_use_all_there_is(kind: str) -> None:
+    scans = {f.name for f in fields(ScanRange)}
+    assert (set(KINDS[kind].scan_keys), set(KINDS[kind].image_keys)) == (scans, {f.name for f in fields(ImageShares)})
 
 
 def test_no_file_and_no_stage(tmp_path: Path) -> None:

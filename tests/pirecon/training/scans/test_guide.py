@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import torch
 from pirecon.priors.guided import prepare_guide
 from pirecon.training.data import KINDS
 from pirecon.training.regimes import build_regime
-from pirecon.training.scans.guide import GuidedScans, GuidedStream, brain_contrasts, guided_sources, redrawn
+from pirecon.training.scans.anatomy import brain_contrasts
+from pirecon.training.scans.guide import GuidedScans, GuidedStream, guided_sources, redrawn
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.procedural import random_image
 from pirecon.training.scans.simulation import ScanRange
@@ -32,8 +34,8 @@ def sources() -> list[Source]:
     return [Source("procedural", images, 1.0)]
 
 
-def stream(sources: list[Source], guides: GuidedScans, *, seed: int = 1) -> GuidedStream:
-    return GuidedStream(sources, guides, StreamSettings(ImageShares(), RANGE, voxels=4 * 48 * 54, seed=seed))
+def stream(sources: list[Source], guides: GuidedScans, scans: ScanRange = RANGE) -> GuidedStream:
+    return GuidedStream(sources, guides, StreamSettings(ImageShares(), scans, voxels=4 * 48 * 54, seed=1))
 
 
 def test_batches_follow_from_the_seed_and_hold_a_guide_each(sources: list[Source]) -> None:
@@ -85,6 +87,24 @@ def test_brains_have_contrasts_of_one_anatomy() -> None:
     small = torch.nn.functional.avg_pool2d(contrasts[:, None], 4)
     correlation = np.corrcoef(small.flatten(1).numpy())
     assert correlation[np.triu_indices(3, 1)].min() < 0.99
+
+
+def test_brains_are_drawn_at_the_field_of_the_config(tmp_path: Path) -> None:
+    def brains(field_strength: tuple[float, float]) -> np.ndarray:
+        images = ImageShares(brains=1, shares={"brains": 1.0}, cache=str(tmp_path), field_strength=field_strength)
+        return np.array(guided_sources(images)[0].images[0], np.float32)
+
+    low, high = brains((0.05, 0.05)), brains((1.5, 1.5))
+    assert ((low > 0.01) == (high > 0.01)).mean() > 0.95  # the same anatomy
+    assert np.abs(low - high).mean() > 0.01
+
+
+def test_a_second_average_has_the_same_signal_and_independent_noise(sources: list[Source]) -> None:
+    once = stream(sources, GuidedScans()).batch(2)
+    twice = stream(sources, GuidedScans(), replace(RANGE, averages=2)).batch(2)
+    assert all(torch.equal(once[name], twice[name]) for name in once)  # the option changes nothing else
+    difference = torch.view_as_real(twice["kspace2"] - twice["kspace"])
+    assert difference.std().item() == pytest.approx(2**0.5, rel=0.02)
 
 
 def test_the_regime_lowers_the_guided_loss(sources: list[Source]) -> None:

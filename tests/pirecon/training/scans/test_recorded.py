@@ -1,5 +1,6 @@
 """Streams of raw files: what they give is what was measured, whatever the format, the cache and the workers."""
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -164,6 +165,19 @@ def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
         pytest.raises(ValueError, match="1 were measured only once"),
     ):
         stream(path, tmp_path / "cache", replace(FULL, averages=2))
+
+
+def test_a_distortion_without_a_known_field_is_refused(tmp_path: Path) -> None:
+    path = scan(tmp_path / "raw.h5")
+    stream(path, tmp_path / "cache")
+    (index,) = (tmp_path / "cache").glob("*.json")
+    records = json.loads(index.read_text())
+    index.write_text(json.dumps([record | {"field_strength": None} for record in records]))
+    stream(path, tmp_path / "cache").batch(0)
+    with pytest.raises(ValueError, match=r"raw\.h5 does not say its field strength, which the distortion"):
+        stream(path, tmp_path / "cache", inhomogeneity=100.0).batch(0)
+    with pytest.raises(ValueError, match="field strength, which a lower field starts from"):
+        stream(path, tmp_path / "cache", field_strength=0.1).batch(0)
 
 
 def test_real_low_field_scans_have_unit_noise_and_no_truth(shared_data: Path, tmp_path: Path) -> None:

@@ -80,6 +80,14 @@ def test_the_stream_is_the_same_for_a_seed_and_resumes_anywhere() -> None:
     assert all(value.isfinite().all() for batch in first for value in batch.values())
 
 
+def test_accelerations_are_drawn_from_their_range_alone() -> None:
+    scans = ScanRange(
+        matrices=(64,), coils=(1,), acceleration=(3.0, 4.0), super_resolution=(1.0, 1.0), lost_samples=0.0
+    )
+    stream = ScanStream([Source("disc", disc(96).numpy()[None], 1.0)], scans, voxels=16 * 64 * 72, seed=3)
+    assert stream.batch(0)["weights"].mean((1, 2, 3, 4)).max().item() < 0.5
+
+
 def test_a_second_average_has_the_same_signal_and_independent_noise() -> None:
     images = np.stack([disc(96).numpy()])
     wanted = {"matrices": (48,), "coils": (1, 4), "acceleration": (1.0, 2.0), "lost_samples": 0.0}

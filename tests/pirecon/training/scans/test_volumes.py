@@ -127,6 +127,3 @@ def test_what_volumes_cannot_do_is_refused(tmp_path: Path) -> None:
     settings = StreamSettings(ImageShares(brains=0, cache=str(tmp_path)), ScanRange(), voxels=1, seed=1)
     with pytest.raises(ValueError, match="no head to scan"):
         Volumes(solid_share=0.0).stream(settings)
-    filtered = StreamSettings(ImageShares(brains=0, cache=str(tmp_path)), ScanRange(line_window=0.1), 1, 1)
-    with pytest.raises(ValueError, match="for slices"):
-        Volumes(solids=1, solid_share=1.0).stream(filtered)
