@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from rich.console import Console
 
 from pirecon.report.metrics import ImageMetrics
 from pirecon.training.card import trained_seconds
@@ -59,7 +60,7 @@ def compare(benchmark: BenchmarkConfig, networks: Mapping[str, str], experiment:
     """
     cache = str(RUNS / experiment / "measured")
     methods = (*networks, *benchmark.methods)
-    return evaluate(replace(benchmark, networks=dict(networks), methods=methods, cache=cache), progress=True)
+    return evaluate(replace(benchmark, networks=dict(networks), methods=methods, cache=cache), console=Console())
 
 
 def score(

@@ -75,7 +75,7 @@ def measurements(checkpoint: str) -> dict[str, Callable[[], dict[str, Any] | Non
 
 
 def _benchmark(config: BenchmarkConfig) -> None:
-    results = evaluate(config, progress=True)
+    results = evaluate(config, console=Console())
     write_results(results)
     Console().print(cell_table(results))
 

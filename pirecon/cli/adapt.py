@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -42,14 +43,25 @@ def adapt_command(
         raise typer.BadParameter(f"{output} must end in .safetensors", param_hint="--output")
     where = device_of(device)
     network, card = load_checkpoint(checkpoint)
-    with notes(console), progress_bar(console) as bar:
+    with notes(console), progress_bar(console, "learning") as bar:
         measurement = calibrate(read_raw(raw), device=where)
         scans = [measurement.encoding(index) for index in range(measurement.n_images)]
         budget = Budget(steps=steps, seconds=seconds, seed=seed)
         tuned, learned = fine_tune(network.to(where), scans, budget=budget, learning_rate=learning_rate, progress=bar)
     sentence = learned.sentence("zero-shot", f"the network {str(checkpoint)!r} as it was")
     console.print(sentence, highlight=False, markup=False)
-    command = f"pirecon adapt {raw} --checkpoint {checkpoint} --steps {steps} --seed {seed}"
-    card = replace(card, version=version("pirecon"), command=command, notes=f"{card.notes} {sentence}".strip())
+    options = {
+        "--output": output,
+        "--checkpoint": checkpoint,
+        "--steps": steps,
+        "--seconds": seconds,
+        "--learning-rate": learning_rate,
+        "--seed": seed,
+        "--device": device,
+    }
+    command = shlex.join(["pirecon", "adapt", str(raw), *(str(word) for pair in options.items() for word in pair)])
+    # The scores are those of the weights it began with.
+    said = f"{card.notes} {sentence}".strip()
+    card = replace(card, version=version("pirecon"), command=command, metrics={}, notes=said)
     save_checkpoint(output, tuned, card)
     console.print(f"wrote {output}", highlight=False, markup=False)

@@ -75,7 +75,7 @@ def combine_command(
                         progress=bar,
                     )
                 )
-        with progress_bar(console) as bar:
+        with progress_bar(console, "combining") as bar:
             volume = combine_stacks(
                 images,
                 voxel=None if voxel is None else voxel * 1e-3,

@@ -43,7 +43,7 @@ def main() -> None:
         app()
     except ModuleNotFoundError as error:
         _fail(f"{error}; install the optional packages with pip install 'pirecon[train]'")
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ImportError, ValueError, OSError, FloatingPointError) as error:
         _fail(str(error))
 
 

@@ -22,14 +22,20 @@ def train_command(config: ConfigFile, fresh: Fresh = False, resume: Resume = Fal
     from pirecon.training.config import read_config
     from pirecon.training.fit import fit  # Lightning is slow to import and an optional dependency
 
-    with notes(Console(stderr=True, quiet=quiet)):
-        path = fit(read_config(config), progress=not quiet, fresh=fresh, changed=resume)
-    Console(stderr=True, quiet=quiet).print(f"wrote {path}", highlight=False, markup=False)
+    console = Console(stderr=True, quiet=quiet)
+    try:
+        with notes(console):
+            path = fit(read_config(config), progress=not quiet, fresh=fresh, changed=resume)
+    except KeyboardInterrupt as stop:  # the command ends without a word of its own
+        console.print(str(stop) or "stopped; run the command again to go on", highlight=False, markup=False)
+        raise
+    console.print(f"wrote {path}", highlight=False, markup=False)
 
 
 def evaluate_command(config: ConfigFile, quiet: Quiet = False) -> None:
     """Measure methods on held-out scans with a known truth."""
     from pirecon.training.evaluation.evaluate import run  # scikit-image is slow to import and an optional dependency
 
-    with notes(Console(stderr=True, quiet=quiet)):
-        run(config, progress=not quiet)
+    console = Console(stderr=True, quiet=quiet)
+    with notes(console):
+        run(config, console=console)

@@ -93,19 +93,26 @@ def device_of(name: str) -> torch.device:
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is moved by calls with (done, total)."""
-    columns = (TextColumn("reconstructing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def progress_bar(console: Console, doing: str = "reconstructing") -> Iterator[Callable[[int, int], None]]:
+    """A bar after a word, moved by calls with (done, total)."""
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=console.quiet) as progress:
-        task = progress.add_task("reconstructing", total=None)
+        task = progress.add_task(doing, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextmanager
 def notes(console: Console) -> Iterator[None]:
-    """Print Python warnings as plain notes, each once."""
-    with warnings.catch_warnings(record=True) as caught:
+    """Print Python warnings as plain notes when they come, each once; a bar has to be on the same console."""
+    said: set[str] = set()
+
+    def say(message: Warning | str, category: type[Warning], *_: object) -> None:
+        text = str(message)
+        if issubclass(category, UserWarning) and text not in said:
+            said.add(text)
+            console.print(f"note: {text}", highlight=False, markup=False)
+
+    with warnings.catch_warnings():
         warnings.simplefilter("default")
+        warnings.showwarning = say  # type: ignore[assignment]
         yield
-    for text in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UserWarning)):
-        console.print(f"note: {text}", highlight=False, markup=False)

@@ -22,8 +22,7 @@ def apply_prior(prior: nn.Module, image: Tensor, noise_level: Tensor, guide: Ten
         Complex tensor of the shape and dtype of ``image``.
 
     Raises:
-        TypeError: the prior returned something that is no tensor, or of another dtype.
-        ValueError: the prior returned another shape, or a tensor on another device.
+        ValueError: the prior returned something that is no tensor, or one of another dtype, shape or device.
     """
     takes_guide = bool(getattr(prior, "takes_guide", False))
     result: object = prior(image, noise_level, guide) if takes_guide else prior(image, noise_level)
@@ -34,10 +33,10 @@ def _checked(result: object, image: Tensor, name: str) -> Tensor:
     expected = f"expected a {image.dtype} tensor of shape {tuple(image.shape)}, like the image it was given"
     if not isinstance(result, Tensor):
         hint = ", perhaps a return statement is missing in its forward()" if result is None else ""
-        raise TypeError(f"the prior {name} returned {type(result).__name__}; {expected}{hint}")
+        raise ValueError(f"the prior {name} returned {type(result).__name__}; {expected}{hint}")
     if result.dtype != image.dtype:
         hint = "" if result.is_complex() else "; join two real channels with torch.complex(real, imaginary)"
-        raise TypeError(f"the prior {name} returned dtype {result.dtype}; {expected}{hint}")
+        raise ValueError(f"the prior {name} returned dtype {result.dtype}; {expected}{hint}")
     if result.shape != image.shape:
         raise ValueError(
             f"the prior {name} returned shape {tuple(result.shape)}; {expected}; a prior keeps the grid "

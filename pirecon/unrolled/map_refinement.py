@@ -31,7 +31,7 @@ class MapRefinement(nn.Module):
         """E with refined maps.
 
         Raises:
-            TypeError: E has no maps of its own to refine.
+            ValueError: E has no maps of its own to refine.
         """
         if isinstance(E, CartesianSense):
             return CartesianSense(self.refine(E.maps), E.weights)
@@ -39,7 +39,7 @@ class MapRefinement(nn.Module):
             refined = copy.copy(E)  # shares transform and kernel, which do not depend on the maps
             refined.maps = self.refine(E.maps)
             return refined
-        raise TypeError(
+        raise ValueError(
             f"a network with refined maps needs CartesianSense or NonCartesianSense, found {type(E).__name__}: what "
             "moves or evolves between samples is not estimated together with maps; choose a checkpoint without "
             "refine_maps"

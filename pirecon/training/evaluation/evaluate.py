@@ -97,26 +97,31 @@ class Results:
         return found
 
 
-def run(path: Path, *, progress: bool) -> Results:
-    """Do what a config asks for: print a table, write the JSON file and the CSV file beside it."""
-    results = evaluate(read_benchmark(path), progress=progress)
+def run(path: Path, *, console: Console) -> Results:
+    """Do what a config asks for: print a table, write the JSON file and the CSV file beside it.
+
+    Args:
+        path: the config.
+        console: for the bar; the table goes to the standard output, unless this console is quiet.
+    """
+    results = evaluate(read_benchmark(path), console=console)
     write_results(results)
-    console = Console()
-    console.print(cell_table(results))
+    table = Console(quiet=console.quiet)
+    table.print(cell_table(results))
     for name, value in results.summary().items():
         if name.startswith("gain"):
             unit = "" if name in ("gain ssim", "gain sharpness") else " dB"
-            console.print(f"{results.network} − better oracle, {name}: {value:+.3f}{unit}")
-    console.print(f"written: {results.config.output} and {Path(results.config.output).with_suffix('.csv')}")
+            table.print(f"{results.network} − better oracle, {name}: {value:+.3f}{unit}")
+    table.print(f"written: {results.config.output} and {Path(results.config.output).with_suffix('.csv')}")
     return results
 
 
-def evaluate(config: BenchmarkConfig, *, progress: bool = False) -> Results:
+def evaluate(config: BenchmarkConfig, *, console: Console | None = None) -> Results:
     """Measure every method of a benchmark on every scan; interrupted, it goes on where it was.
 
     Args:
         config: the benchmark.
-        progress: show a bar.
+        console: shows a bar; None shows none.
 
     Raises:
         FileNotFoundError: no such checkpoint or volume.
@@ -125,8 +130,8 @@ def evaluate(config: BenchmarkConfig, *, progress: bool = False) -> Results:
     weights = {name: weights_digest(path) for name, path in config.networks.items() if name in config.methods}
     cases = make_cases(config, load_held_out(config.images))
     measured = _measure_all(cases, config)
-    if progress:
-        measured = track(measured, f"{config.name}: scans", total=len(cases))
+    if console is not None:
+        measured = track(measured, f"{config.name}: scans", total=len(cases), console=console, disable=console.quiet)
     return Results(config, weights, tuple(measured))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,25 +13,29 @@ from pirecon.cli.main import app
 from pirecon.unrolled import Architecture, ModelCard, build_network, load_checkpoint, save_checkpoint
 
 ARCHITECTURE = Architecture(prior_options={"widths": [4, 8], "blocks": [1, 1]}, n_iterations=1)
+CARD = ModelCard(ARCHITECTURE, "0", "test", {"snr": (1.0, 50.0)}, metrics={"psnr": 31.0})
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     path = tmp_path / "fresh.safetensors"
-    save_checkpoint(path, build_network(ARCHITECTURE), ModelCard(ARCHITECTURE, "0", "test", {"snr": (1.0, 50.0)}))
+    save_checkpoint(path, build_network(ARCHITECTURE), CARD)
     return path
 
 
 def test_adapts_to_the_demo_scan(checkpoint: Path, repository: Path, tmp_path: Path) -> None:
     output = tmp_path / "tuned.safetensors"
     raw = repository / "pirecon" / "demo" / "brain_0.064T.h5"
-    command = ["adapt", str(raw), "-o", str(output), "--checkpoint", str(checkpoint), "--steps", "4"]
+    given = {"--output": output, "--checkpoint": checkpoint, "--steps": 4, "--seconds": 300.0, "--learning-rate": 1e-3}
+    given |= {"--seed": 3, "--device": "cpu"}
+    command = ["adapt", str(raw), *(str(word) for pair in given.items() for word in pair)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     tuned, card = load_checkpoint(output)
     assert "zero-shot" in card.notes
-    assert "--steps 4" in card.command
+    assert shlex.split(card.command) == ["pirecon", *command]
+    assert card.metrics == {}  # of other weights
     assert card.training_range == {"snr": (1.0, 50.0)}
     assert tuned.n_iterations == 1
 

@@ -98,16 +98,16 @@ def test_unknown_options_are_answered_with_the_known_ones() -> None:
 
 @pytest.mark.usefixtures("stranger")
 @pytest.mark.parametrize(
-    ("name", "error", "message"),
+    ("name", "message"),
     [
-        ("Forgetful", TypeError, r"stranger.denoiser.Forgetful returned NoneType.*return statement is missing"),
-        ("Magnitude", TypeError, r"stranger.denoiser.Magnitude returned dtype torch.float32.*torch.complex\(real"),
-        ("Cropping", ValueError, r"stranger.denoiser.Cropping returned shape \(1, 7, 9\).*\(1, 8, 9\)"),
+        ("Forgetful", r"stranger.denoiser.Forgetful returned NoneType.*return statement is missing"),
+        ("Magnitude", r"stranger.denoiser.Magnitude returned dtype torch.float32.*torch.complex\(real"),
+        ("Cropping", r"stranger.denoiser.Cropping returned shape \(1, 7, 9\).*\(1, 8, 9\)"),
     ],
 )
-def test_what_a_prior_returns_is_checked(name: str, error: type[Exception], message: str) -> None:
+def test_what_a_prior_returns_is_checked(name: str, message: str) -> None:
     prior = build_prior(f"stranger.denoiser:{name}", {})
-    with pytest.raises(error, match=message):
+    with pytest.raises(ValueError, match=message):
         apply_prior(prior, torch.zeros(1, 8, 9, dtype=torch.complex64), torch.tensor(1.0))
 
 

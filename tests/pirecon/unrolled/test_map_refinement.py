@@ -69,5 +69,5 @@ def test_an_untrained_refining_network_changes_nothing() -> None:
 def test_what_evolves_is_refused() -> None:
     one = torch.ones(1, *GRID, dtype=torch.complex64)
     E = Evolving(CartesianSense(maps_of(2), torch.ones(1, *GRID)), Evolution(one, one, 0.0, "test"))
-    with pytest.raises(TypeError, match="needs CartesianSense or NonCartesianSense, found Evolving"):
+    with pytest.raises(ValueError, match="needs CartesianSense or NonCartesianSense, found Evolving"):
         trained()(E)

@@ -12,6 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
 from pirecon.encoding import CartesianSense
@@ -64,11 +65,15 @@ def config_file(tmp_path: Path) -> Path:
 
 
 def test_writes_every_scan_and_method(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    results = run(config_file, progress=False)
+    results = run(config_file, console=Console(stderr=True))
     stored = json.loads((config_file.parent / "tiny.json").read_text())
     with (config_file.parent / "tiny.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert "unrolled − better oracle" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "unrolled − better oracle" in said.out
+    assert "tiny: scans" in said.err
+    run(config_file, console=Console(stderr=True, quiet=True))
+    assert capsys.readouterr() == ("", "")
     assert [cell["coils"] for cell in stored["cells"]] == [[1, 1], [2, 3]]
     assert len(rows) == 2 * 3
     assert stored["summary"]["gain"] == pytest.approx(np.mean([gain(case) for case in results.cases]))
