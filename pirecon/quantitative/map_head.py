@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pirecon.quantitative.contrast_fit import ParameterMaps, curvature, maps_of, newton_step, typical
 from pirecon.quantitative.contrasts import Contrasts
 
+SHIPPED = Path(__file__).parent / "map_heads"
 FEATURES = 12
 LARGEST = 4.0  # of a feature: ln units
 
@@ -90,17 +91,23 @@ def refined(head: MapHead, maps: ParameterMaps, features: Tensor) -> ParameterMa
     return maps_of(maps.logarithms() + change)
 
 
-def load_map_head(path: str | Path) -> MapHead:
-    """The head that a training by Bloch consistency left in ``RUN_FOLDER/stageN/regime.safetensors``.
+def load_map_head(name_or_path: str | Path = "default") -> MapHead:
+    """A shipped head, or one that a training by Bloch consistency left in ``RUN_FOLDER/stageN/regime.safetensors``.
+
+    Args:
+        name_or_path: name of a shipped head or path of a file.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: neither a shipped name nor a file.
         ValueError: not such a file.
     """
-    path = Path(path)
+    path = SHIPPED / f"{name_or_path}.safetensors"
+    path = path if path.is_file() else Path(name_or_path)
     if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(
-            f'there is no map head {path}; `pirecon train` with regime = "bloch_consistency" writes one'
+            f"there is no map head {str(name_or_path)!r}: neither a file nor a shipped name (shipped: {names}); "
+            '`pirecon train` with regime = "bloch_consistency" writes one'
         )
     try:
         tensors = load_file(path)

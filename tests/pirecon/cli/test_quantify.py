@@ -81,6 +81,20 @@ def test_played_scans_give_back_the_tissue(files: list[Path], tmp_path: Path) ->
     assert np.isfinite(maps["synthetic_1"][white]).all()
 
 
+def test_the_shipped_head_is_found_by_name_and_moves_no_tissue(files: list[Path], tmp_path: Path) -> None:
+    quantify(files, tmp_path / "fit")
+    quantify(files, tmp_path / "head", "--head", "default")
+    T1, T2, T1_with_head, T2_with_head = (
+        nibabel.load(tmp_path / way / f"{time}.nii.gz").get_fdata() for way in ("fit", "head") for time in ("T1", "T2")
+    )
+    body = np.isfinite(T1) & np.isfinite(T1_with_head)
+    assert np.nanmax(np.abs(T1_with_head / T1 - 1)) > 0.01  # it does something
+    white = body & (T2 > 0.065)
+    for mask, expected in ((white, tissue(TISSUES[0], B0)), (body & ~white, tissue(TISSUES[1], B0))):
+        assert np.median(T1_with_head[mask]) == pytest.approx(expected.T1, rel=0.05)
+        assert np.median(T2_with_head[mask]) == pytest.approx(expected.T2, rel=0.05)
+
+
 def test_two_contrasts_are_refused_with_what_is_missing(files: list[Path], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="do not tell T1"):
         quantify(files[1:], tmp_path)
