@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import statistics
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from pirecon.encoding import CartesianSense
 from pirecon.report.metrics import ImageMetrics
 from pirecon.training.card import trained_seconds
 from pirecon.training.config import TrainingConfig
@@ -48,6 +50,25 @@ def cost(checkpoint: str) -> dict[str, float]:
         "steps": sum(steps.values()),
         "minutes": sum(trained_seconds(log).values()) / 60,
     }
+
+
+def milliseconds(checkpoint: str, *, matrix: tuple[int, int] = (96, 96), n_coils: int = 4) -> float:
+    """Median time of a slice, R = 2, on one thread."""
+    network, _ = load_checkpoint(checkpoint)
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(1, n_coils, 1, *matrix, dtype=torch.complex64, generator=generator)
+    weights = torch.zeros(1, 1, 1, *matrix)
+    weights[..., ::2, :] = 1
+    E = CartesianSense(maps / maps.abs().square().sum(1, keepdim=True).sqrt(), weights)
+    kspace = E(10 * torch.randn(1, 1, *matrix, dtype=torch.complex64, generator=generator))
+    times = []
+    with torch.inference_mode():
+        for _ in range(6):
+            start = time.perf_counter()
+            network(kspace, E)
+            times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times[1:])
 
 
 def compare(benchmark: BenchmarkConfig, networks: Mapping[str, str], experiment: str) -> Results:

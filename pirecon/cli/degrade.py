@@ -22,7 +22,7 @@ def degrade_command(
     tissue: Annotated[str, typer.Option(help="Whose relaxation, with --sequence.")] = "white_matter",
     crossover_field: Annotated[
         float | None,
-        typer.Option(min=0, metavar="T", help="Where coils hear body and copper alike; 0: SNR ~ B0."),
+        typer.Option(min=0, metavar="T", help="Where coils hear body and copper alike; 0: SNR ~ B0. Left out: 0.2."),
     ] = None,
     bandwidth_ratio: Annotated[float, typer.Option(min=1e-3, help="Readout bandwidth, low over high field.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise that is added.")] = 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import get_args
 
 import ismrmrd
@@ -41,10 +42,12 @@ def degrade_file(
         r: the SNR of the written scan over that of ``raw``.
 
     Raises:
-        ValueError: the file does not say its field or, where a sequence asks for them, its times; a field that is not
-            lower; an unknown sequence or tissue.
+        ValueError: ``path`` is the scan itself; the file does not say its field or, where a sequence asks for them, its
+            times; a field that is not lower; an unknown sequence or tissue.
         OSError: the file cannot be written.
     """
+    if Path(path).exists() and Path(path).samefile(raw.path):
+        raise ValueError(f"{path} is the scan itself, which would be lost; choose another name for the output")
     B0 = raw.field_strength
     if B0 is None:
         raise ValueError(

@@ -177,6 +177,12 @@ def test_the_command_says_what_cannot_be(tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert said in str(done.exception)
     assert run("degrade", there, "-o", tmp_path / "low.dat", "--field", "0.1").exit_code == 2
+    measured = there.read_bytes()
+    (tmp_path / "link.h5").symlink_to(there)
+    for itself in (there, tmp_path / "link.h5"):
+        assert "is the scan itself" in str(run("degrade", there, "-o", itself, "--field", "0.1").exception)
+    assert there.read_bytes() == measured
+    (tmp_path / "link.h5").unlink()
     with h5py.File(there, "r+") as file:
         xml = file["dataset/xml"][0].decode()
         for tag in ("systemFieldStrength_T", "H1resonanceFrequency_Hz"):
