@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/.installed
 TESTS ?= tests
-CONFIG ?= experiments/checkpoints/default.toml
+CONFIG ?= experiments/checkpoints/fast.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench results comparisons docs train clean

@@ -27,17 +27,19 @@ def models_command(name: Annotated[str | None, NAME] = None) -> None:
 
 
 def models_table() -> Table:
-    """Name, architecture, training range and measured scores of every shipped network."""
-    table = Table("name", "network", "trained on", "scores on held-out scans", show_lines=True)
+    """Name, purpose, architecture, training range and measured scores of every shipped network."""
+    table = Table("name", "for", "trained on", "scores on held-out scans", show_lines=True)
     for name, card in shipped_models():
-        table.add_row(name, _network(card), "\n".join(_ranges(card)), "\n".join(_scores(card)) or "not measured")
+        purpose = "\n".join(part for part in (card.purpose, f"({_network(card)})") if part)
+        table.add_row(name, purpose, "\n".join(_ranges(card)), "\n".join(_scores(card)) or "not measured")
     return table
 
 
 def card_lines(card: ModelCard) -> list[str]:
     """The whole card, a line for each thing it says."""
     hours = f"{card.hours:g} hours" if card.hours else "not recorded"
-    lines = [f"network: {_network(card)}"]
+    lines = [f"for: {card.purpose}"] if card.purpose else []
+    lines += [f"network: {_network(card)}"]
     lines += [f"  {key}: {value}" for key, value in asdict(card.architecture).items()]
     lines += [f"version: {card.version}", f"command: {card.command}", f"duration: {hours}"]
     lines += [f"data: {card.data or 'not recorded'}", "training range:", *(f"  {text}" for text in _ranges(card))]

@@ -23,6 +23,7 @@ class ModelCard:
         data: what it was trained on, in a sentence.
         hours: of training; 0 where not recorded.
         known_failures: what it is known to do badly, a sentence each.
+        purpose: what to take it for, in a few words.
 
     Raises:
         TypeError: ``known_failures`` is one text.
@@ -37,6 +38,7 @@ class ModelCard:
     data: str = ""
     hours: float = 0.0
     known_failures: tuple[str, ...] = ()
+    purpose: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.known_failures, str):  # would be listed letter by letter
