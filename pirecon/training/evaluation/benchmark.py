@@ -89,16 +89,43 @@ def read_benchmark(path: str | Path) -> BenchmarkConfig:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not TOML, an unknown key or method (the nearest known one is named), or a missing key.
+        ValueError: not TOML, an unknown key or method (the nearest known one is named), missing keys (all are named),
+            or a network that the file names and does not measure.
     """
     path = Path(path)
-    config: BenchmarkConfig = build(BenchmarkConfig, read_toml(path), f"{path}: ")
+    table = read_toml(path)
+    # With these in place `build` finds misspelt keys first: one of them may be what would seem to be missing.
+    config: BenchmarkConfig = build(BenchmarkConfig, {"name": "", "output": ""} | table, f"{path}: ")
+    _refuse_missing(config, path)
     known = (*config.networks, *CLASSICAL_METHODS)
     unknown = [name for name in config.methods if name not in known]
     if unknown:
         raise ValueError(f"{path}: methods: there is no method {unknown[0]!r}; known: {', '.join(known)}")
+    unmeasured = [name for name in table.get("networks", {}) if name not in config.methods]
+    if unmeasured:
+        raise ValueError(
+            f"{path}: networks: {', '.join(unmeasured)} would not be measured; add to methods what should be, and "
+            "leave the rest out"
+        )
     volumes = tuple(str(path.parent / volume) for volume in config.images.volumes)
     return replace(config, images=replace(config.images, volumes=volumes))
+
+
+def _refuse_missing(config: BenchmarkConfig, path: Path) -> None:
+    missing = [
+        key
+        for key, given in (
+            ('name = "…" (title of the table)', config.name),
+            ('output = "….json" (file to write)', config.output),
+            (
+                "images.field_strengths = [0.3] (T, of simulated brains) or images.volumes (NIfTI files)",
+                config.images.field_strengths or config.images.volumes,
+            ),
+        )
+        if not given
+    ]
+    if missing:
+        raise ValueError(f"{path}: missing: {', '.join(missing)}; docs/evaluate.md has a whole example")
 
 
 def make_cases(config: BenchmarkConfig, series: list[list[HeldOut]]) -> list[Case]:

@@ -188,6 +188,22 @@ def test_unknown_method_is_refused(config_file: Path) -> None:
         read_benchmark(config_file)
 
 
+def test_everything_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "guess.toml"
+    path.write_text('methods = ["cg-sense"]\n[cells]\nsnr = [5]\n')
+    with pytest.raises(ValueError, match=r"guess\.toml: missing: name .*output .*images\.field_strengths .*images"):
+        read_benchmark(path)
+    path.write_text('nam = "guess"\n')
+    with pytest.raises(ValueError, match=r"guess\.toml: unknown key 'nam'.*'name'"):
+        read_benchmark(path)
+
+
+def test_a_network_that_would_not_be_measured_is_refused(config_file: Path) -> None:
+    config_file.write_text(config_file.read_text().replace("networks = {", 'networks = { mine = "fast",'))
+    with pytest.raises(ValueError, match=r"tiny\.toml: networks: mine would not be measured; add to methods"):
+        read_benchmark(config_file)
+
+
 def test_absent_volume_and_no_images(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no held-out volume .*absent\.nii"):
         load_held_out(HeldOutImages(volumes=(str(tmp_path / "absent.nii"),)))
