@@ -25,10 +25,11 @@ class HeldOutImages:
 
     Attributes:
         field_strengths: of simulated brains, T; one series for each.
-        brains: simulated brains in a series.
+        brains: simulated brains in a series; the cells of a benchmark take them in turn.
         brain_matrix: matrix of simulated brains, both axes.
         volumes: magnitude NIfTI files, one series for each; relative paths start at the config's folder.
-        voxel: largest in-plane voxel edge of the volumes, m.
+        voxel: in-plane voxel edge of the volumes' scans, m; about, for matrices are multiples of 8, and a coarser file
+            keeps its own.
         cache: folder of the rendered brains.
     """
 
