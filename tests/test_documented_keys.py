@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from pirecon.training.config import Stage, TrainingConfig, Validation, read_config
+from pirecon.training.config import Stage, TrainingConfig, Validation, build, read_config
 from pirecon.training.data import KINDS
 from pirecon.training.evaluation.benchmark import BenchmarkConfig, Case, Cells, read_benchmark, scan_case
 from pirecon.training.evaluation.held_out import HeldOut, HeldOutImages
@@ -84,6 +84,14 @@ def test_defaults_are_those_of_the_code(name: str, heading: str, kind: type) -> 
         written = tomllib.loads(f"x = {default.strip('`')}")["x"]
         about = isinstance(value, float)  # an angle in rad is written with three digits
         assert written == pytest.approx(value, rel=1e-3) if about else written == plain(value), key
+
+
+@pytest.mark.parametrize(("name", "heading", "kind"), SECTIONS)
+def test_all_needed_keys_that_are_missing_are_said_at_once(name: str, heading: str, kind: type) -> None:
+    needed = [repr(key.strip("`")) for key, _, default in sections(name)[heading] if default == "needed"]
+    if needed:
+        with pytest.raises(ValueError, match=rf"^mine\.toml: missing: {', '.join(needed)};"):
+            build(kind, {}, "mine.toml: ")
 
 
 @pytest.mark.parametrize(("name", "known"), [("training.md", TRAINING), ("evaluate.md", EVALUATION)])

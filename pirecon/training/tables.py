@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeGuard, get_args, get_origin, get_type_hints
 
@@ -47,6 +47,10 @@ def build(kind: type, values: dict[str, Any], where: str) -> Any:
     for key in values:
         if key not in known:
             raise ValueError(f"{where}unknown key {key!r} for {kind.__name__}; {nearest(key, known, 'known keys:')}")
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    missing = [repr(name) for name in needed if name not in values]
+    if missing:
+        raise ValueError(f"{where}missing: {', '.join(missing)}; without a default in {kind.__name__}")
     arguments = {key: convert(hints[key], value, f"{where}{key}: ") for key, value in values.items()}
     try:
         return kind(**arguments)
