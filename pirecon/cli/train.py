@@ -19,7 +19,7 @@ def train_command(config: ConfigFile, fresh: Fresh = False, resume: Resume = Fal
     """Train an unrolled network; an interrupted run goes on when called again."""
     if fresh and resume:
         raise typer.BadParameter("one starts over, the other goes on; give one of them", param_hint="--fresh, --resume")
-    from pirecon.training.config import read_config
+    from pirecon.training.config import ConfigError, read_config
     from pirecon.training.fit import fit  # Lightning is slow to import and an optional dependency
 
     console = Console(stderr=True, quiet=quiet)
@@ -29,6 +29,8 @@ def train_command(config: ConfigFile, fresh: Fresh = False, resume: Resume = Fal
     except KeyboardInterrupt as stop:  # the command ends without a word of its own
         console.print(str(stop) or "stopped; run the command again to go on", highlight=False, markup=False)
         raise
+    except ConfigError as error:
+        raise ValueError(f"{config}: {error}") from error
     console.print(f"wrote {path}", highlight=False, markup=False)
 
 

@@ -18,7 +18,11 @@ WHAT = ("prior", "denoiser", "unrolled")
 CALIBRATION_LINES = 16  # central lines that a benchmark measures unless its config has another number
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
-__all__ = ["Stage", "TrainingConfig", "Validation", "build", "read_config", "read_toml"]
+__all__ = ["ConfigError", "Stage", "TrainingConfig", "Validation", "build", "read_config", "read_toml"]
+
+
+class ConfigError(ValueError):
+    """A config that reads well but names what does not exist or does not go together; begins with table or key."""
 
 
 @dataclass(frozen=True)

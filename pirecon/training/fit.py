@@ -13,13 +13,14 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.seed import isolate_rng
 from rich.console import Console
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader
 
 from pirecon.training.averaging import AveragedWeights
 from pirecon.training.card import measured, model_card
-from pirecon.training.config import Stage, TrainingConfig
+from pirecon.training.config import ConfigError, Stage, TrainingConfig
 from pirecon.training.data import build_stream
 from pirecon.training.lightning_module import Training
 from pirecon.training.loss_log import LossLog
@@ -45,7 +46,7 @@ def fit(config: TrainingConfig, *, progress: bool = True, fresh: bool = False, c
 
     Args:
         config: what to train on what.
-        progress: print the course of the loss.
+        progress: print what is rendered, what an earlier run has done, and the course of the loss.
         fresh: delete what an earlier run left in the run folder.
         changed: go on with an earlier run though its config was another; finished stages stay as they are.
 
@@ -53,23 +54,30 @@ def fit(config: TrainingConfig, *, progress: bool = True, fresh: bool = False, c
         Path of the checkpoint.
 
     Raises:
-        ValueError: a name or an option that does not exist, a precision that needs CUDA without it, a run folder of
-            another config, a damaged resume point.
+        ConfigError: a name or an option that does not exist, a precision that needs CUDA without it, a warm start of
+            other priors, a regime that the data have not what it needs for.
+        ValueError: a run folder of another config, a damaged resume point or cache.
         KeyboardInterrupt: Ctrl-C or SIGTERM; says where it stopped.
         FloatingPointError: a loss or gradient that is not finite.
         OSError: a resume point cannot be written, as on a full disk.
     """
     if config.precision == "16-mixed" and not torch.cuda.is_available():
-        raise ValueError('precision = "16-mixed" needs CUDA, and torch finds none here; take "bf16-mixed" or "32-true"')
-    with process_group(), _without_advice():
+        raise ConfigError(
+            'precision = "16-mixed" needs CUDA, and torch finds none here; take "bf16-mixed" or "32-true"'
+        )
+    console = Console(stderr=True, quiet=not progress or rank() > 0)
+    with process_group(), _without_advice(), _log_lines_on(console):
         pl.seed_everything(config.seed, workers=True, verbose=False)
         network = first_network(config).train()
-        regimes = [build_stage(stage) for stage in config.stages]
+        regimes = []
+        for number, stage in enumerate(config.stages):
+            with _config_error(f"stages: item {number}"):
+                regimes.append(build_stage(stage))
         folder = open_run_folder(config, fresh=fresh, changed=changed)
-        if rank() == 0:
-            build_stream(config, 0)  # renders what is not there yet, before the other processes look for it
+        _say_what_is_finished(console, config)
+        if rank() == 0:  # renders what is not there yet, before the other processes look for it
+            _check_batches(config, network, regimes)
         wait_for_all()
-        console = Console(stderr=True, quiet=not progress)
         for number, regime in enumerate(regimes):
             network = _run_stage(network, regime, number, config=config, console=console)
         output = Path(config.output)
@@ -89,21 +97,27 @@ def first_network(config: TrainingConfig) -> UnrolledNetwork:
     taken where they fit. Priors that the checkpoint has no more of start as copies of its last.
 
     Raises:
-        FileNotFoundError: no such checkpoint.
-        ValueError: its priors are not those of the config, or more.
+        ConfigError: a prior, scheme, option or checkpoint that does not exist; priors that are not those of the config,
+            or more.
     """
-    network = build_network(config.network)
+    with _config_error("network"):
+        network = build_network(config.network)
     if not config.warm_start:
         return network
-    source, card = load_checkpoint(config.warm_start)
+    with _config_error("warm_start"):
+        source, card = load_checkpoint(config.warm_start)
+    n_before = len(source.priors)
     source.priors.extend(deepcopy(source.priors[-1]) for _ in range(len(network.priors) - len(source.priors)))
     weights, wanted = source.state_dict(), network.state_dict()
     fits = {name: w for name, w in weights.items() if name in wanted and w.shape == wanted[name].shape}
     if any(name.startswith("priors.") and name not in fits for name in wanted | weights):
-        found = "; ".join(differences(asdict(card.architecture), asdict(config.network)))
-        raise ValueError(
+        # Of prior and prior_options; scheme and iterations may differ.
+        found = [line for line in differences(asdict(card.architecture), asdict(config.network)) if line[:5] == "prior"]
+        if n_before > len(network.priors):
+            found.append(f"n_priors: {n_before} → {len(network.priors)}")
+        raise ConfigError(
             f"the priors of warm_start = {config.warm_start!r} are not those of [network] (checkpoint → config: "
-            f"{found}); write the checkpoint's values into [network], or leave warm_start out"
+            f"{'; '.join(found)}); write the checkpoint's values into [network], or leave warm_start out"
         )
     network.load_state_dict(wanted | fits)
     return network
@@ -130,10 +144,14 @@ def _run_stage(
     network: UnrolledNetwork, regime: Regime, number: int, *, config: TrainingConfig, console: Console
 ) -> UnrolledNetwork:
     stage, folder = config.stages[number], Path(config.run_folder) / f"stage{number}"
-    finished, resume = folder / "weights.safetensors", folder / "last.ckpt"
+    finished, resume = _weights_of(folder.parent, number), folder / "last.ckpt"
     if finished.exists():
         return load_checkpoint(finished)[0].train()
     start = read_resume_point(resume)["global_step"] if resume.exists() else 0
+    if start:
+        _say(console, f"stage {number} goes on from step {start}, its last resume point")
+    elif folder.exists():
+        _say(console, f"stage {number} begins anew: it was interrupted before its first resume point")
     training = Training(network, regime, stage, seed=config.seed, number=number)
     trainer = _trainer(
         folder,
@@ -167,6 +185,66 @@ def _run_stage(
             save_file(state, folder / "regime.safetensors")
     wait_for_all()
     return network
+
+
+def _check_batches(config: TrainingConfig, network: UnrolledNetwork, regimes: list[Regime]) -> None:
+    """Draw the first batch of every stage that is not finished, and ask its regime whether it can learn from that."""
+    for number, regime in enumerate(regimes):
+        if _weights_of(Path(config.run_folder), number).exists():
+            continue
+        with isolate_rng():  # streams have generators of their own; those of a stranger may not
+            batch = next(iter(build_stream(config, number)))
+        with _config_error(f"stages: item {number}"):
+            regime.check(network, batch)
+
+
+def _say_what_is_finished(console: Console, config: TrainingConfig) -> None:
+    numbers = range(len(config.stages))
+    finished = [str(number) for number in numbers if _weights_of(Path(config.run_folder), number).exists()]
+    if len(finished) == len(numbers):
+        _say(console, f"every stage in {config.run_folder} was finished before: nothing is left to train")
+    elif finished:
+        _say(console, f"finished before and kept: stage {', '.join(finished)}")
+
+
+def _weights_of(run_folder: Path, number: int) -> Path:
+    """Of a stage, once it is finished."""
+    return run_folder / f"stage{number}" / "weights.safetensors"
+
+
+@contextmanager
+def _config_error(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False)
+
+
+class _ConsoleLines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(self.console, record.getMessage())
+
+
+@contextmanager
+def _log_lines_on(console: Console) -> Iterator[None]:
+    """What pirecon logs, such as that images are rendered, is printed."""
+    logger, lines = logging.getLogger("pirecon"), _ConsoleLines(console)
+    level = logger.level
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(lines)
+        logger.setLevel(level)
 
 
 @contextmanager

@@ -132,13 +132,13 @@ def _settings(config: TrainingConfig) -> dict[str, Any]:
 
 def _refuse_another(folder: Path, settings: Mapping[str, Any]) -> None:
     path = folder / SETTINGS
-    if not path.is_file():
-        if any(folder.glob("stage*")):
-            raise ValueError(
-                f"the run folder {folder} holds stages of a run whose settings are not known ({SETTINGS} is missing); "
-                "go on with --resume, start over with --fresh, or set another run_folder"
-            )
+    if not any(folder.glob("stage*")):  # nothing was trained: that run was refused, or interrupted while it rendered
         return
+    if not path.is_file():
+        raise ValueError(
+            f"the run folder {folder} holds stages of a run whose settings are not known ({SETTINGS} is missing); "
+            "go on with --resume, start over with --fresh, or set another run_folder"
+        )
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -28,12 +28,17 @@ class OnStartImage(Regime):
         super().__init__()
         self.loss = build_loss(loss or DEFAULT_LOSS)
 
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
+        """See :class:`Regime`."""
+        _refuse_without_truth(batch)
+
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
         """See :class:`Regime`."""
+        self.check(network, batch)
         E = CartesianSense(batch["maps"], batch["weights"])
         image, noise_level = network.start(E.adjoint(batch["kspace"]), E)
         image = apply_prior(network.priors[0], image, noise_level, batch.get("guide"))
-        total, parts = self.loss(image, _truth(batch), batch["kspace"], E)
+        total, parts = self.loss(image, batch["truth"], batch["kspace"], E)
         return RegimeLoss(total, parts=parts)
 
 
@@ -57,9 +62,14 @@ class Denoiser(Regime):
         self.levels = levels
         self.loss = build_loss(loss or DEFAULT_LOSS)
 
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
+        """See :class:`Regime`."""
+        _refuse_without_truth(batch)
+
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
         """See :class:`Regime`."""
-        truth = _truth(batch)
+        self.check(network, batch)
+        truth = batch["truth"]
         low, high = self.levels
         share = torch.rand(truth.shape[0], *[1] * (truth.ndim - 1), device=truth.device)
         level = low * (high / low) ** share
@@ -76,10 +86,9 @@ def share_first_prior(network: UnrolledNetwork) -> None:
         other.load_state_dict(first)
 
 
-def _truth(batch: Batch) -> torch.Tensor:
+def _refuse_without_truth(batch: Batch) -> None:
     if "truth" not in batch:
         raise ValueError(
             f"a prior alone learns from the truth, but the batch has {', '.join(sorted(batch))}; train on simulated "
             'scans, or set train = "unrolled" with a self-supervised regime'
         )
-    return batch["truth"]

@@ -64,9 +64,13 @@ class Adversarial(Regime):
         self.adversarial, self.relativistic = adversarial, relativistic
         self.critic = Discriminator(widths, spectral=spectral)
 
-    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
         """See :class:`Regime`."""
         require(batch, "truth", "adversarial", "train on simulated scans, whose truth is known")
+
+    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+        """See :class:`Regime`."""
+        self.check(network, batch)
         E = CartesianSense(batch["maps"], batch["weights"])
         image, truth = network(batch["kspace"], E), batch["truth"]
         total, parts = self.loss(image, truth, batch["kspace"], E)

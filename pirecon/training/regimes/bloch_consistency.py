@@ -70,11 +70,15 @@ class BlochConsistency(Regime):
         """The map head is trained with the network."""
         return list(self.head.parameters())
 
-    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
-        """See :class:`Regime`; the axes of the batch are those of :class:`pirecon.training.scans.ContrastStream`."""
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
+        """See :class:`Regime`."""
         for key in ("field_strength", "gain", *KEYS):
             fix = 'train on data of the kind "examinations", whose contrasts and protocols are known'
             require(batch, key, "bloch_consistency", fix)
+
+    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+        """See :class:`Regime`; the axes of the batch are those of :class:`pirecon.training.scans.ContrastStream`."""
+        self.check(network, batch)
         kspace, weights, contrasts = batch["kspace"], batch["weights"], contrasts_of_batch(batch)
         hidden = split_samples(weights != 0, self.held_out)
         seen = CartesianSense(_for_each(batch["maps"], weights), weights * ~hidden)

@@ -18,17 +18,17 @@ class Guided(Supervised):
         loss: see :class:`Supervised`.
     """
 
-    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
-        """See :class:`Regime`; the batch also holds "guide", real ``(batch, z, y, x)``, zero where there is none.
-
-        Raises:
-            ValueError: no truth or no guide in the batch, or no prior in the network that takes one.
-        """
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
+        """See :class:`Regime`."""
         require(batch, "truth", "guided", "train on simulated scans")
         require(batch, "guide", "guided", 'give the config a table [data] with kind = "guided"')
         if not any(getattr(prior, "takes_guide", False) for prior in network.priors):
             names = ", ".join(sorted({type(prior).__name__ for prior in network.priors}))
             raise ValueError(f"the regime 'guided' needs a prior that takes a guide, found {names}; try 'guided_unet'")
+
+    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+        """See :class:`Regime`; the batch also holds "guide", real ``(batch, z, y, x)``, zero where there is none."""
+        self.check(network, batch)
         E = CartesianSense(batch["maps"], batch["weights"])
         image = network(batch["kspace"], E, guide=batch["guide"])
         total, parts = self.loss(image, batch["truth"], batch["kspace"], E)

@@ -24,9 +24,13 @@ class Noise2Noise(Regime):
     Source: Lehtinen J. et al., ICML (2018), whose section on MRI takes two undersampled scans as well.
     """
 
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
+        """See :class:`Regime`."""
+        require(batch, "kspace2", "noise2noise", "set averages = 2 in [scans], or give data with two averages")
+
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
         """See :class:`Regime`; needs "kspace2", the second average, shaped and weighted as "kspace"."""
-        require(batch, "kspace2", "noise2noise", "set averages = 2 in [scans], or give data with two averages")
+        self.check(network, batch)
         first, second = batch["kspace"], batch["kspace2"]
         weights = batch["weights"], batch.get("weights2", batch["weights"])
         E = [CartesianSense(batch["maps"], w) for w in weights]

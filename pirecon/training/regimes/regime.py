@@ -36,6 +36,17 @@ class Regime(nn.Module, ABC):
         super().__init__()
         self.critic = None  # of the instance: a class's None would hide the module that a subclass sets
 
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
+        """Refuse what this regime cannot learn from, without computing: asked for every stage before the first step.
+
+        Args:
+            network: what is to be trained.
+            batch: as of :meth:`forward`.
+
+        Raises:
+            ValueError: the batch lacks what this regime needs, or the network cannot use it.
+        """
+
     @abstractmethod
     def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
         """Losses of ``network`` on ``batch``.
@@ -46,5 +57,5 @@ class Regime(nn.Module, ABC):
                 ``(batch, 1, kz, ky, kx)``, and "truth" ``(batch, z, y, x)`` where it is known; SNR units.
 
         Raises:
-            ValueError: the batch lacks what this regime needs.
+            ValueError: as :meth:`check`.
         """

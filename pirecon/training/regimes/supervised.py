@@ -26,9 +26,13 @@ class Supervised(Regime):
         super().__init__()
         self.loss = build_loss({"log_squared_error": 1.0} if loss is None else loss)
 
-    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+    def check(self, network: UnrolledNetwork, batch: Batch) -> None:
         """See :class:`Regime`."""
         require(batch, "truth", "supervised", "train on simulated scans, or choose a self-supervised regime")
+
+    def forward(self, network: UnrolledNetwork, batch: Batch) -> RegimeLoss:
+        """See :class:`Regime`."""
+        self.check(network, batch)
         batch = each_contrast(batch)
         E = CartesianSense(batch["maps"], batch["weights"])
         total, parts = self.loss(network(batch["kspace"], E), batch["truth"], batch["kspace"], E)

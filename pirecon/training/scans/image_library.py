@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pirecon.training.scans.course import told
 from pirecon.training.scans.procedural import random_image
 
 SIZE = 384  # voxels across a rendered image
@@ -21,6 +23,7 @@ PHOTOGRAPHS = (
     *("gravel.png", "horse.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "retina.jpg"),
     *("rocket.jpg", "china.jpg", "flower.jpg"),
 )
+logger = logging.getLogger(__name__)
 
 
 def procedural_image(seed: int) -> np.ndarray:
@@ -89,6 +92,8 @@ def _fit(image: np.ndarray) -> np.ndarray:
 def load_library(name: str, make: Callable[[], Iterator[np.ndarray]], cache: Path, key: object) -> np.ndarray:
     """Images of one source, float16 ``(n, …, SIZE, SIZE)``, memory-mapped; made on the first call, then read.
 
+    That they are made, and where they are kept, is logged.
+
     Args:
         name: source name, part of the file's name.
         make: yields the images.
@@ -101,6 +106,7 @@ def load_library(name: str, make: Callable[[], Iterator[np.ndarray]], cache: Pat
     digest = hashlib.sha256(json.dumps([key, SIZE], default=str).encode()).hexdigest()[:10]
     path = cache / f"{name}-{digest}.npy"
     if not path.exists():
+        logger.info("the images %r are rendered once, and kept as %s", name, path)
         cache.mkdir(parents=True, exist_ok=True)
         images = [image.astype(np.float16) for image in make()]
         if not images:
@@ -126,6 +132,6 @@ def _read_library(path: Path) -> np.ndarray:
 
 
 def in_parallel(make_one: Callable[[int], np.ndarray], count: int) -> Iterator[np.ndarray]:
-    """``make_one(0 … count − 1)``, on all cores, in order."""
+    """``make_one(0 … count − 1)``, on all cores, in order; logs how far it is."""
     with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield from pool.map(partial(make_one), range(count), chunksize=8)
+        yield from told(pool.map(partial(make_one), range(count), chunksize=8), count, "images")

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pirecon.training.scans.course import told
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.played import COILS, play_scan
 from pirecon.training.scans.simulation import Rng, ScanRange, random_lines
@@ -74,11 +75,12 @@ class PlayedScans(TrainingData):
 def load_played(data: PlayedScans) -> list[StoredArrays]:
     """The played scans; those that are not in the cache are played, each written when it is done."""
     missing = [number for number in range(data.count) if find_arrays(_path(data, number)) is None]
+    what = f"played scans, each takes seconds to minutes; they are kept in {data.cache}"
     if missing and data.processes > 1:
         with ProcessPoolExecutor(data.processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            list(pool.map(partial(_play_and_store, data), missing))
+            list(told(pool.map(partial(_play_and_store, data), missing), len(missing), what))
     else:
-        for number in missing:
+        for number in told(missing, len(missing), what):
             _play_and_store(data, number)
     found = [find_arrays(_path(data, number)) for number in range(data.count)]
     return [arrays for arrays in found if arrays is not None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import inf, prod
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from pirecon.encoding import CartesianSense
 
 Rng = np.random.Generator
 Direction = tuple[float, float, float]
+SMALLEST_MATRIX = 16  # below it there is no room for calibration lines
 B0_DIRECTIONS: tuple[Direction, Direction] = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))  # a solenoid and a permanent magnet
 
 
@@ -47,10 +48,10 @@ class ScanRange:
 
     Attributes:
         snr: voxel SNR of the fully sampled image at the acquired resolution, mean over the object.
-        acceleration: nominal undersampling factor.
+        acceleration: nominal undersampling factor, at least 1.
         coils: numbers of receive coils.
-        super_resolution: reconstruction grid over acquired matrix, per axis.
-        matrices: reconstruction matrices; one axis has this size, the other up to a quarter more.
+        super_resolution: reconstruction grid over acquired matrix, per axis, at least 1.
+        matrices: reconstruction matrices, at least 16; one axis has this size, the other up to a quarter more.
         rough_phase: share of scans whose phase is not smooth, but follows tissue or varies within a few voxels.
         line_modulation: share of scans whose phase-encode lines differ in gain and phase.
         lost_samples: share of scans that lose single samples, as to a burst of interference.
@@ -74,6 +75,19 @@ class ScanRange:
     def __post_init__(self) -> None:
         if self.averages not in (1, 2):
             raise ValueError(f"scans are measured once or twice, but averages is {self.averages}; give 1 or 2")
+        if not 0 < self.snr[0] <= self.snr[1] < inf:
+            raise ValueError(f"snr is {self.snr}; expected (lowest, highest), finite and above 0")
+        for name in ("acceleration", "super_resolution"):
+            low, high = getattr(self, name)
+            if not 1 <= low <= high < inf:
+                raise ValueError(f"{name} is {(low, high)}; expected (lowest, highest), finite and at least 1")
+        for name, least in (("coils", 1), ("matrices", SMALLEST_MATRIX)):
+            sizes = getattr(self, name)
+            if not sizes or min(sizes) < least:
+                raise ValueError(f"{name} is {sizes}; expected one or more whole numbers of at least {least}")
+        for name in ("rough_phase", "line_modulation", "lost_samples", "line_window", "noise_profile"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a share of the scans, 0 to 1")
 
 
 def random_matrix(sizes: Sequence[int], rng: Rng) -> tuple[int, int]:
@@ -241,7 +255,7 @@ def random_lines(n_lines: int, acceleration: float, rng: Rng) -> np.ndarray:
 
 def window(matrix: tuple[int, int], ratio: tuple[float, float]) -> tuple[int, int]:
     """Acquired matrix for a reconstruction ``matrix`` that is finer by ``ratio`` on each axis."""
-    y, x = (max(16, round(n / r)) for n, r in zip(matrix, ratio, strict=True))
+    y, x = (max(SMALLEST_MATRIX, round(n / r)) for n, r in zip(matrix, ratio, strict=True))
     return y, x
 
 

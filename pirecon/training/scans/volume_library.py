@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pirecon.training.scans.anatomy import BLOCH_CODE, Range, draw_field_strength
+from pirecon.training.scans.course import told
 from pirecon.training.scans.simulation import Rng
 from pirecon.training.scans.whole_cache import StoredArrays, code_digest, find_arrays, store_arrays
 
@@ -45,20 +45,21 @@ def load_heads(count: int, contrasts: int, field_strength: Range, cache: str | P
     A head is written when it is done: an interrupted rendering goes on where it was.
     """
     key = [contrasts, list(field_strength), VOXEL, HEAD]
-    found = [
-        _load("head", n, key, partial(head_volumes, n, contrasts, field_strength), Path(cache)) for n in range(count)
-    ]
+    paths = [_path("head", number, key, Path(cache)) for number in range(count)]
+    missing = [number for number, path in enumerate(paths) if find_arrays(path) is None]
+    for number in told(missing, len(missing), f"heads; they are kept in {cache}"):
+        _store(paths[number], head_volumes(number, contrasts, field_strength))
+    found = [arrays for path in paths if (arrays := find_arrays(path)) is not None]
     return [StoredVolume(arrays, number) for arrays in found for number in range(len(arrays))]
 
 
 def load_solids(count: int, cache: str | Path) -> list[StoredVolume]:
     """``count`` procedural volumes, rendered where they are not in the cache."""
-
-    def render() -> Iterator[Array]:
-        for number in range(count):
-            yield procedural_volume(SOLID, np.random.default_rng([5, number]))
-
-    arrays = _load("solids", count, [SOLID], render, Path(cache))
+    path = _path("solids", count, [SOLID], Path(cache))
+    arrays = find_arrays(path)
+    if arrays is None:
+        solids = (procedural_volume(SOLID, np.random.default_rng([5, number])) for number in range(count))
+        arrays = _store(path, told(solids, count, f"procedural solids; they are kept as {path}"))
     return [StoredVolume(arrays, number) for number in range(len(arrays))]
 
 
@@ -132,8 +133,11 @@ def _inside(place: Array, rng: Rng) -> Array:
     return np.all(turned @ (faces / np.linalg.norm(faces, axis=0)) < 0.7, axis=-1) & (distance < 1.4)
 
 
-def _load(name: str, number: int, key: object, render: Callable[[], Iterator[Array]], cache: Path) -> StoredArrays:
+def _path(name: str, number: int, key: object, cache: Path) -> Path:
     code = code_digest("pirecon/training/scans/volume_library.py", *BLOCH_CODE)
     digest = hashlib.sha256(json.dumps([key, code]).encode()).hexdigest()[:12]
-    path = cache / f"volume-{name}-{digest}-{number}.samples"
-    return find_arrays(path) or store_arrays(path, [({"volume": volume.astype(np.float16)}, {}) for volume in render()])
+    return cache / f"volume-{name}-{digest}-{number}.samples"
+
+
+def _store(path: Path, volumes: Iterable[Array]) -> StoredArrays:
+    return store_arrays(path, [({"volume": volume.astype(np.float16)}, {}) for volume in volumes])

@@ -23,6 +23,29 @@ def test_an_interrupted_training_ends_with_what_to_do(tmp_path: Path, monkeypatc
     assert "stopped in stage 1 at step 7; run the command again" in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('[network]\nprior = "unett"\n', "network: there is no prior called 'unett'; did you mean 'unet'?"),
+        (
+            "[[stages]]\nsteps = 1\n[[stages]]\nsteps = 1\nloss = { l3 = 1 }\n",
+            "stages: item 1: there is no loss called 'l3'",
+        ),
+        ("[scans]\nsnr = [40, 2]\n", "scans: snr is (40.0, 2.0); expected (lowest, highest)"),
+    ],
+)
+def test_what_a_config_cannot_ask_for_is_said_with_file_and_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], table: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.toml").write_text(f'output = "a.safetensors"\n{table}')
+    monkeypatch.setattr(sys, "argv", ["pirecon", "train", "c.toml"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert " ".join(capsys.readouterr().err.split()).startswith(f"pirecon: c.toml: {message}")
+
+
 def test_a_prior_whose_package_is_absent_is_explained_without_a_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

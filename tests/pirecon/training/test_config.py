@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pirecon.training.config import Stage, TrainingConfig, Validation, read_config
+from pirecon.training.config import ConfigError, Stage, TrainingConfig, Validation, read_config
 from pirecon.training.data import KINDS
 from pirecon.training.evaluation.benchmark import Case, Cells, scan_case
 from pirecon.training.evaluation.held_out import HeldOut
@@ -80,6 +80,24 @@ def test_every_table_becomes_its_dataclass(tmp_path: Path) -> None:
         ("brains = 1", "brains = 1\nmatrix = 129", "validation: matrix is 129; expected an even number"),
         ("brains = 1", "brains = 1\naccelerations = [0.5]", "an acceleration is 0.5; expected at least 1"),
         ("brains = 1", "brains = 1\nsnr = []", "validation: snr is empty; give at least one"),
+        (
+            "snr = [3, 30]",
+            "snr = [40, 2]",
+            r"scans: snr is \(40.0, 2.0\); expected \(lowest, highest\), finite and above 0",
+        ),
+        ("snr = [3, 30]", "snr = [0, 2]", r"scans: snr is \(0.0, 2.0\)"),
+        ("snr = [3, 30]", "acceleration = [0.5, 2]", r"scans: acceleration is \(0.5, 2.0\); .*at least 1"),
+        (
+            "snr = [3, 30]",
+            "acceleration = [3, 2]",
+            r"scans: acceleration is \(3.0, 2.0\); expected \(lowest, highest\)",
+        ),
+        ("snr = [3, 30]", "super_resolution = [2, 1]", r"scans: super_resolution is \(2.0, 1.0\)"),
+        ("coils = [1, 2]\n[val", "coils = [0, 2]\n[val", r"scans: coils is \(0, 2\); .*of at least 1"),
+        ("coils = [1, 2]\n[val", "coils = []\n[val", r"scans: coils is \(\); expected one or more"),
+        ("snr = [3, 30]", "matrices = [64, 8]", r"scans: matrices is \(64, 8\); .*of at least 16"),
+        ("snr = [3, 30]", "rough_phase = 1.5", "scans: rough_phase is 1.5; expected a share of the scans, 0 to 1"),
+        ("snr = [3, 30]", "lost_samples = -0.1", "scans: lost_samples is -0.1; expected a share"),
         ("l1 = 1", 'l1 = "much"', "loss: l1: expected a number, found 'much'"),
         ("a.safetensors", "a.pt", "output is 'a.pt'; a checkpoint's name ends in .safetensors"),
         ("[network]", 'precision = "bf-mixed"\n[network]', "precision is 'bf-mixed'; did you mean 'bf16-mixed'"),
@@ -152,15 +170,19 @@ def test_names_are_looked_up_before_anything_is_rendered(tmp_path: Path) -> None
     prior = {"widths": [4], "blocks": [1]}
     small = f"[network]\nprior_options = {{ widths = {prior['widths']}, blocks = {prior['blocks']} }}\n"
     for text, message in (
-        ('[network]\nprior = "unett"\n', "no prior called 'unett'"),
-        ('[network]\nscheme = "moddl"\n', "no scheme called 'moddl'"),
-        (small + '[[stages]]\nregime = "supervise"\nsteps = 1\n', "no training regime called 'supervise'"),
+        ('[network]\nprior = "unett"\n', "network: there is no prior called 'unett'"),
+        ('[network]\nscheme = "moddl"\n', "network: there is no scheme called 'moddl'"),
+        ('warm_start = "defualt"\n', "warm_start: there is no checkpoint 'defualt'"),
+        (
+            small + '[[stages]]\nsteps = 1\n[[stages]]\nregime = "supervise"\nsteps = 1\n',
+            "stages: item 1: there is no training regime called 'supervise'",
+        ),
         (small + "[[stages]]\nsteps = 1\nloss = { l3 = 1 }\n", "no loss called 'l3'"),
         (small + "[[stages]]\nsteps = 1\noptions = { sharpness = 1 }\n", "does not take these options.*sharpness"),
         (small + '[[stages]]\ntrain = "denoiser"\nsteps = 1\noptions = { levels = [0, 1] }\n', "noise level, above 0"),
     ):
-        with pytest.raises(ValueError, match=message):
-            fit(read(tmp_path, base + text), progress=False)
+        with pytest.raises(ConfigError, match=message):
+            fit(read(tmp_path, text + base if text.startswith("warm") else base + text), progress=False)
         assert not (tmp_path / "cache").exists()
         assert not (tmp_path / "run").exists()
 

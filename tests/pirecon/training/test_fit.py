@@ -10,10 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from pirecon.training import lightning_module
-from pirecon.training.config import TrainingConfig
+from pirecon.training.config import ConfigError, TrainingConfig
 from pirecon.training.data import build_stream
 from pirecon.training.fit import first_network, fit
 from pirecon.training.lightning_module import learning_rate_course
+from pirecon.training.regimes import Regime
+from pirecon.training.single_prior import Denoiser, OnStartImage
 from pirecon.unrolled import build_network, load_checkpoint
 from tests.pirecon.training.conftest import in_folder, log_of, train
 
@@ -50,6 +52,72 @@ def test_priors_that_the_warm_start_lacks_begin_as_copies_of_its_last(tiny: Trai
     train(second)
     with pytest.raises(ValueError, match="n_priors: 2 → 1"):  # none is dropped
         first_network(replace(tiny, warm_start=second.output))
+
+
+def test_a_refused_warm_start_names_what_has_to_be_the_same_and_nothing_else(tiny: TrainingConfig) -> None:
+    train(tiny)
+    other = replace(
+        tiny.network,
+        prior_options={"widths": [4, 6], "blocks": [1, 1]},
+        n_iterations=3,
+        scheme="admm",
+        refine_maps=True,
+    )
+    with pytest.raises(ConfigError, match="checkpoint → config") as refused:
+        first_network(replace(tiny, warm_start=tiny.output, network=other))
+    assert "(checkpoint → config: prior_options.widths: [4, 8] → [4, 6]);" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("regime", "message"),
+    [
+        ("noise2noise", "needs 'kspace2' in every batch.*set averages = 2"),
+        ("guided", "needs 'guide' in every batch.*kind = \"guided\""),
+        ("bloch_consistency", "needs 'field_strength' in every batch.*\"examinations\""),
+    ],
+)
+def test_a_regime_that_the_data_do_not_suit_is_refused_before_the_first_stage(
+    tiny: TrainingConfig, regime: str, message: str
+) -> None:
+    config = replace(tiny, stages=(tiny.stages[0], replace(tiny.stages[0], regime=regime)))
+    with pytest.raises(ConfigError, match=f"stages: item 1: .*{message}"):
+        train(config)
+    assert not (Path(config.run_folder) / "stage0").exists()
+
+
+def test_a_refused_config_can_be_mended_in_the_same_run_folder(tiny: TrainingConfig) -> None:
+    config = replace(tiny, stages=(replace(tiny.stages[0], regime="noise2noise", steps=1),))
+    with pytest.raises(ConfigError):
+        train(config)
+    train(replace(config, scans=replace(config.scans, averages=2)))
+    assert len(log_of(config)) == 1
+
+
+@pytest.mark.parametrize("alone", [OnStartImage, Denoiser])
+def test_a_prior_alone_is_refused_data_without_truth(tiny: TrainingConfig, alone: type[Regime]) -> None:
+    batch = build_stream(tiny, 0).batch(0)
+    network = build_network(tiny.network)
+    alone().check(network, batch)
+    del batch["truth"]
+    with pytest.raises(
+        ValueError, match="a prior alone learns from the truth, but the batch has kspace, maps, weights"
+    ):
+        alone().check(network, batch)
+
+
+def test_rendering_is_said_once_and_quiet_is_quiet(
+    tiny: TrainingConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(tiny, images=replace(tiny.images, cache=str(tmp_path / "new")))
+    config = replace(config, stages=(replace(tiny.stages[0], steps=1),))
+    fit(config)
+    said = "".join(capsys.readouterr().err.split())  # lines are wrapped
+    path = next((tmp_path / "new").glob("procedural-*.npy"))
+    assert f"theimages'procedural'arerenderedonce,andkeptas{path}making2images" in said
+    fit(in_folder(config, "again"))
+    assert "images" not in capsys.readouterr().err
+    fit(replace(in_folder(config, "quiet"), images=replace(tiny.images, cache=str(tmp_path / "other"))), progress=False)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("what", "n_priors"), [("prior", 2), ("denoiser", 0)])

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 
 from pirecon.training import lightning_module
 from pirecon.training.config import TrainingConfig
+from pirecon.training.fit import fit
 from pirecon.training.lightning_module import learning_rate_course
 from tests.pirecon.training.conftest import in_folder, log_of, run_script, train
 
@@ -94,6 +96,35 @@ def test_an_interruption_says_where_it_stopped_and_what_to_do(
             train(tiny)
     finally:
         signal.signal(signal.SIGINT, handler)  # Lightning lets the process ignore the signal from then on
+
+
+def test_what_an_earlier_run_has_done_is_said(
+    tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(tiny, stages=(replace(tiny.stages[0], steps=1), tiny.stages[0]))
+    finished = lightning_module.Training.training_step
+
+    def run_until(step: int, *, resume_minutes: float) -> str:
+        def interrupted(self: lightning_module.Training, batch: dict[str, torch.Tensor], index: int) -> None:
+            if (self.number, self.trainer.global_step) == (1, step):
+                raise RuntimeError("pulled the plug")
+            finished(self, batch, index)
+
+        monkeypatch.setattr(lightning_module.Training, "training_step", interrupted)
+        with suppress(RuntimeError):
+            fit(replace(config, resume_minutes=resume_minutes))
+        return " ".join(capsys.readouterr().err.split())
+
+    first = run_until(2, resume_minutes=100)
+    assert not any(words in first for words in ("before", "anew", "goes on"))
+    second = run_until(3, resume_minutes=0)
+    assert "finished before and kept: stage 0 stage 1 begins anew: it was interrupted before its first" in second
+    third = run_until(-1, resume_minutes=0)
+    assert "finished before and kept: stage 0 stage 1 goes on from step 3" in third
+    assert [row[:2] for row in log_of(config)] == [(0, 1), *((1, n) for n in range(1, 6))]
+    again = run_until(-1, resume_minutes=0)
+    expected = f"every stage in {config.run_folder} was finished before: nothing is left to train"
+    assert again.replace(" ", "") == expected.replace(" ", "")  # the console breaks the path
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_what_was_good(
