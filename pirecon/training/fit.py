@@ -55,8 +55,8 @@ def fit(config: TrainingConfig, *, progress: bool = True, fresh: bool = False, c
 
     Raises:
         ConfigError: a name or an option that does not exist, a precision that needs CUDA without it, a warm start of
-            other priors, a regime that the data have not what it needs for.
-        ValueError: a run folder of another config, a damaged resume point or cache.
+            other priors, data that are not there, or that lack what a stage's regime learns from.
+        ValueError: a run folder of another config, a damaged resume point.
         KeyboardInterrupt: Ctrl-C or SIGTERM; says where it stopped.
         FloatingPointError: a loss or gradient that is not finite.
         OSError: a resume point cannot be written, as on a full disk.
@@ -192,7 +192,8 @@ def _check_batches(config: TrainingConfig, network: UnrolledNetwork, regimes: li
     for number, regime in enumerate(regimes):
         if _weights_of(Path(config.run_folder), number).exists():
             continue
-        with isolate_rng():  # streams have generators of their own; those of a stranger may not
+        # Streams have generators of their own; those of a stranger may not.
+        with _config_error("data"), isolate_rng():
             batch = next(iter(build_stream(config, number)))
         with _config_error(f"stages: item {number}"):
             regime.check(network, batch)

@@ -85,6 +85,12 @@ def test_a_regime_that_the_data_do_not_suit_is_refused_before_the_first_stage(
     assert not (Path(config.run_folder) / "stage0").exists()
 
 
+def test_data_that_are_not_there_are_an_error_of_the_config(tiny: TrainingConfig) -> None:
+    images = replace(tiny.images, shares={"procedual": 1.0})
+    with pytest.raises(ConfigError, match=r"data: unknown image sources \['procedual'\]"):
+        train(replace(tiny, images=images))
+
+
 def test_a_refused_config_can_be_mended_in_the_same_run_folder(tiny: TrainingConfig) -> None:
     config = replace(tiny, stages=(replace(tiny.stages[0], regime="noise2noise", steps=1),))
     with pytest.raises(ConfigError):
