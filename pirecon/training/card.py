@@ -39,6 +39,8 @@ def model_card(config: TrainingConfig, log: Path) -> ModelCard:
         data=config.data.sentence(config.images, config.scans),
         hours=sum(times.values()) / 3600,
         notes="; ".join(part for part in said if part),
+        known_failures=config.known_failures,
+        purpose=config.purpose,
     )
 
 

@@ -16,6 +16,7 @@ from pirecon.unrolled import Architecture
 
 WHAT = ("prior", "denoiser", "unrolled")
 CALIBRATION_LINES = 16  # central lines that a benchmark measures unless its config has another number
+STORED = ("float32", "float16")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 __all__ = ["ConfigError", "Stage", "TrainingConfig", "Validation", "build", "read_config", "read_toml"]
@@ -130,6 +131,9 @@ class TrainingConfig:
         resume_minutes: time between resume points.
         warm_start: checkpoint to start from, or empty.
         notes: goes to the model card.
+        purpose: what to take the network for, in a few words; goes to the card.
+        known_failures: what it does badly, a sentence each; goes to the card.
+        stored: "float32", or "float16" for a file of half the size.
     """
 
     output: str
@@ -146,6 +150,9 @@ class TrainingConfig:
     resume_minutes: float = 2.0
     warm_start: str = ""
     notes: str = ""
+    purpose: str = ""
+    known_failures: tuple[str, ...] = ()
+    stored: str = "float32"
 
     def __post_init__(self) -> None:
         _check("seed", self.seed, self.seed >= 0, "at least 0")
@@ -153,6 +160,8 @@ class TrainingConfig:
         _check("resume_minutes", self.resume_minutes, self.resume_minutes >= 0, "at least 0")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}; {nearest(self.precision, PRECISIONS)}")
+        if self.stored not in STORED:
+            raise ValueError(f"stored is {self.stored!r}; {nearest(self.stored, STORED)}")
         if not self.output.endswith(".safetensors"):
             raise ValueError(f"output is {self.output!r}; a checkpoint's name ends in .safetensors")
         if not self.stages:

@@ -82,10 +82,10 @@ def fit(config: TrainingConfig, *, progress: bool = True, fresh: bool = False, c
             network = _run_stage(network, regime, number, config=config, console=console)
         output = Path(config.output)
         if rank() == 0:
-            card = model_card(config, folder / "loss.csv")
-            save_checkpoint(output, network, card)
+            card, dtype = model_card(config, folder / "loss.csv"), getattr(torch, config.stored)
+            save_checkpoint(output, network, card, dtype=dtype)
             if config.validation.brains:
-                save_checkpoint(output, network, measured(card, output, config))
+                save_checkpoint(output, network, measured(card, output, config), dtype=dtype)
         wait_for_all()
     return output
 

@@ -21,7 +21,10 @@ from pirecon.training.tables import differences
 
 SETTINGS = "settings.json"
 # What may change between two calls without changing what is trained.
-FREE = ("output", "run_folder", "notes", "workers", "resume_minutes", "validation")
+FREE = (
+    *("output", "run_folder", "workers", "resume_minutes", "validation"),
+    *("notes", "purpose", "known_failures", "stored"),
+)
 
 
 class ResumePoints(pl.Callback):
