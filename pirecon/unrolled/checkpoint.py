@@ -42,6 +42,7 @@ def save_checkpoint(
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(tensors, part, metadata={"format": FORMAT, "card": card_to_json(card)})
+        part.chmod(0o666 & ~_umask())  # safetensors writes for the owner alone
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -96,6 +97,12 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
             f"{name} holds weights of up to {tensor.abs().max():.3g}, too large for {dtype}; store bfloat16 or float32"
         )
     return stored
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:

@@ -1,6 +1,7 @@
 """Checkpoints describe themselves, come back bit by bit, and refuse what does not fit."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,3 +160,12 @@ def test_outside_the_training_range_is_said() -> None:
 def test_failures_are_sentences_not_letters() -> None:
     with pytest.raises(TypeError, match="tuple of sentences"):
         replace(card(), known_failures="fine texture is smoothed")
+
+
+def test_others_may_read_a_checkpoint_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        save_checkpoint(tmp_path / "a.safetensors", build_network(ARCHITECTURE), card())
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o640
