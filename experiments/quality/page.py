@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.quality import prose
+from experiments.quality.phase import SMOOTH, TURNS
 from experiments.quality.real_data import NAMES
 
 Part = dict[str, Any]
@@ -74,6 +75,10 @@ def _glance(parts: Mapping[str, Part]) -> list[str]:
     if "phase" in parts:
         largest = max(row["largest"] for row in parts["phase"].values())
         lines.append(f"- Largest change of a magnitude by linear phases of several wraps: {100 * largest:.4f} %")
+        for name in SMOOTH:
+            change = 100 * max(row[name] for row in parts["phase"].values())
+            outcome = verdict(change, 1, at_least=False, unit=" %")
+            lines.append(f"- Largest change inside the object by a smooth phase, {name}: {outcome}")
     return lines
 
 
@@ -218,13 +223,19 @@ def _below(value: float, limit: float) -> str:
 
 
 def _phase(part: Part) -> list[str]:
-    body = [[name, f"{100 * row['largest']:.3f} %", f"{100 * row['rms']:.4f} %"] for name, row in part.items()]
+    linear = [[name, f"{100 * row['largest']:.4f} %", f"{100 * row['rms']:.5f} %"] for name, row in part.items()]
+    names = [*SMOOTH, *TURNS]
+    others = [[name, *(f"{100 * row[key]:.3f} %" for key in names)] for name, row in part.items()]
     return [
-        "## Independence of the phase",
+        "## Independence of phase and orientation",
         "",
         prose.PHASE,
         "",
-        *table(["data", "largest change", "root mean square"], body),
+        *table(["data", "largest change", "root mean square"], linear),
+        "",
+        prose.ORIENTATION,
+        "",
+        *table(["data", *names], others),
     ]
 
 

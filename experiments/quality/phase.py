@@ -1,8 +1,9 @@
-"""The magnitude must not depend on the phase: linear phases of several wraps on the same data."""
+"""The magnitude must not depend on the phase, nor much on how the image lies."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -16,12 +17,27 @@ from pirecon.training.evaluation.held_out import load_held_out
 
 # Turns over the field of view along (y, x).
 WRAPS = ((1.0, 0.0), (0.0, 3.0), (5.0, -2.0), (0.5, 0.0), (2.37, -4.61), (-7.25, 6.5), (12.0, 9.4))
+HEAD = 0.15  # of the brightest voxel; what is brighter, and its neighbours are, is inside
+
+SMOOTH: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # turns at (y, x) from −1 to 1
+    "second order": lambda y, x: 1.5 * (y**2 + 0.5 * x * y) - 2 * x**2,
+    "third order": lambda y, x: 0.8 * (y**3 - x * x * y) + 2.2 * x,
+    "wave": lambda y, x: 0.6 * torch.sin(2.2 * x + 1.5 * y),
+    "narrow bump of 3 turns": lambda y, x: 3 * torch.exp(-((y - 0.2) ** 2 + x**2) / (2 * 0.25**2)),
+}
+TURNS: dict[str, Callable[[Tensor, int], Tensor]] = {  # with −1 it turns back
+    "rotation by 90°": lambda image, way: torch.rot90(image, way, (-2, -1)),
+    "flip along y": lambda image, way: image.flip(-2),
+    "flip along x": lambda image, way: image.flip(-1),
+}
 
 
 def phase_invariance(checkpoint: str, simulated: BenchmarkConfig) -> dict[str, dict[str, float]]:
-    """By data set: largest and root-mean-square change of the magnitude over all wraps, relative to its maximum.
+    """By data set: how far the magnitude changes with phase and orientation, relative to its maximum.
 
-    The phase multiplies the image of fully sampled data, noise included, so that nothing but the phase differs.
+    "largest" and "rms" over all linear phases and voxels; by name of a smooth phase the largest change inside the
+    object; by name of a rotation or flip the root mean square there. Phase multiplies the image of fully sampled data,
+    noise included, so that nothing else differs.
     """
     solve = choose_method("unrolled", checkpoint=checkpoint)
     case = next(
@@ -32,27 +48,47 @@ def phase_invariance(checkpoint: str, simulated: BenchmarkConfig) -> dict[str, d
     for file in brain_files("*[67]A_[FG]*.h5"):
         slice_ = file.slices[2]
         images[f"real: {file.name}, slice 2"] = slice_.E.adjoint(slice_.samples)
-    return {name: largest_change(image, solve) for name, image in images.items()}
+    return {name: changes(image, solve) for name, image in images.items()}
 
 
-def largest_change(image: Tensor, solve: Method) -> dict[str, float]:
-    """Reconstruct an image's k-space with and without linear phases.
+def changes(image: Tensor, solve: Method) -> dict[str, float]:
+    """Reconstruct an image's k-space as it is, with other phases, turned and flipped.
 
     Args:
         image: complex ``(1, y, x)``, SNR units.
         solve: the method.
     """
     without = _magnitude(image, solve)
-    changes = [(_magnitude(image * linear_phase(image, *turns), solve) - without) / without.max() for turns in WRAPS]
-    stacked = torch.stack(changes)
-    return {"largest": float(stacked.abs().max()), "rms": float(stacked.square().mean().sqrt())}
+    inside = _inside(without)
+
+    def change(phasor: Tensor) -> Tensor:
+        return (_magnitude(image * phasor, solve) - without) / without.max()
+
+    linear = torch.stack([change(linear_phase(image, *turns)) for turns in WRAPS])
+    found = {"largest": float(linear.abs().max()), "rms": float(linear.square().mean().sqrt())}
+    y, x = torch.meshgrid(*(torch.linspace(-1, 1, n) for n in image.shape[-2:]), indexing="ij")
+    for name, turns in SMOOTH.items():
+        found[name] = float(change(_phasor(turns(y, x)))[inside].abs().max())
+    for name, turn in TURNS.items():
+        back = turn(_magnitude(turn(image, 1), solve), -1)
+        found[name] = float(((back - without) / without.max())[inside].square().mean().sqrt())
+    return found
 
 
 def linear_phase(image: Tensor, turns_y: float, turns_x: float) -> Tensor:
     """exp(2πi (turns_y y/n_y + turns_x x/n_x)), shape ``(y, x)``."""
     y, x = (torch.arange(n) - n // 2 for n in image.shape[-2:])
-    turns = turns_y * y[:, None] / image.shape[-2] + turns_x * x / image.shape[-1]
+    return _phasor(turns_y * y[:, None] / image.shape[-2] + turns_x * x / image.shape[-1])
+
+
+def _phasor(turns: Tensor) -> Tensor:
     return torch.polar(torch.ones_like(turns), 2 * math.pi * turns)
+
+
+def _inside(magnitude: Tensor) -> Tensor:
+    """Voxels whose 5 × 5 neighbours are all bright, ``(1, y, x)``."""
+    dark = (magnitude < HEAD * magnitude.max()).float()
+    return torch.nn.functional.max_pool2d(dark[None], 5, 1, 2)[0] == 0
 
 
 def _magnitude(image: Tensor, solve: Method) -> Tensor:

@@ -45,3 +45,10 @@ PHASE = _paragraph("""
 Fully sampled image data, noise included, times linear phases of up to 12 turns over the field of view, whole and
 fractional, on both axes; change of the magnitude of the unrolled image, relative to its maximum.
 """)
+
+ORIENTATION = _paragraph("""
+The same with smooth phases (second order: 1.5 (y² + xy/2) − 2x² turns, third order: 0.8 (y³ − x²y) + 2.2x, wave:
+0.6 sin(2.2x + 1.5y), bump: 3 turns at the top of a Gaussian whose standard deviation is an eighth of the field of
+view; y and x from −1 to 1): largest change inside the object. Turned and flipped: root mean square of the change
+inside the object, which is what training gives, for nothing in the network enforces it.
+""")
