@@ -32,7 +32,8 @@ noise of the second alone.
 
 FIDELITY = _paragraph("""
 All measured samples; unrolled minus zero-filled image, both low-passed by a Gaussian of 8 mm full width at half
-maximum. χ²: mean over the head of |difference|² / (2 σ²), σ the noise of the low-passed zero-filled image from 64
+maximum. Zero-filled: E.H y ÷ Σ|c|², for the weights of columns with interference are in c, and E.H y alone would be
+darker there. χ²: mean over the head of |difference|² / (2 σ²), σ the noise of the low-passed zero-filled image from 64
 pseudo-replicas of white noise of the estimated level. The published files were filtered, so their noise is stronger
 at low spatial frequencies than on average: *σ in air / σ* is the same noise as found in the air at least 15 mm from
 the head (ghosts count as well), and *χ², noise of the air* refers to it. Brightness: mean of the brightest compact
