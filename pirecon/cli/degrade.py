@@ -19,7 +19,10 @@ def degrade_command(
         str | None,
         typer.Option(help="As spin_echo: its signal at the header's times adds the change by relaxation."),
     ] = None,
-    tissue: Annotated[str, typer.Option(help="Whose relaxation, with --sequence.")] = "white_matter",
+    tissue: Annotated[
+        str | None,
+        typer.Option(help="Whose relaxation, with --sequence; a name of `bloch tissue`. Left out: white_matter."),
+    ] = None,
     crossover_field: Annotated[
         float | None,
         typer.Option(min=0, metavar="T", help="Where coils hear body and copper alike; 0: SNR ~ B0. Left out: 0.2."),
@@ -35,10 +38,14 @@ def degrade_command(
     console = Console(stderr=True, quiet=quiet)
     if output.suffix != ".h5":
         raise typer.BadParameter(f"{output} must end in .h5", param_hint="--output")
+    if tissue is not None and sequence is None:
+        raise typer.BadParameter("is for --sequence, which is absent: no relaxation counts", param_hint="--tissue")
+    tissue = tissue or "white_matter"
     given = {} if crossover_field is None else {"crossover_field": crossover_field}
+    name = None if sequence is None else sequence.replace("-", "_")
     with notes(console):
         change = LowField(field, tissue=tissue, bandwidth_ratio=bandwidth_ratio, **given)
-        factor = degrade_file(read_raw(raw), output, change, sequence=sequence, seed=seed)
+        factor = degrade_file(read_raw(raw), output, change, sequence=name, seed=seed)
     relaxation = "without any change by relaxation" if sequence is None else f"for {tissue} in {sequence}"
     console.print(f"SNR is {factor:.3g} times that of {raw}, {relaxation}", highlight=False, markup=False)
     console.print(f"wrote {output}", highlight=False, markup=False)

@@ -16,7 +16,7 @@ from pirecon.image.nifti_map import write_nifti_map
 from pirecon.measurement import Measurement, calibrate
 from pirecon.methods import choose_method
 from pirecon.pipeline import solve_all
-from pirecon.quantitative.map_head import load_map_head
+from pirecon.quantitative.map_head import load_map_head, taught_elsewhere
 from pirecon.quantitative.protocols import ContrastProtocol, contrasts_of, protocols_of_file
 from pirecon.quantitative.tissue_parameters import TissueParameters, synthetic_contrast, tissue_parameters
 from pirecon.rawdata import read_mrd
@@ -66,6 +66,8 @@ def quantify_command(
         )
     for number, protocol in enumerate(protocols, start=1):
         console.print(f"contrast {number}: {_words(protocol)}; {protocol.source}", highlight=False, markup=False)
+    if head is not None:
+        console.print(f"maps refined by the head {head!r}{taught_elsewhere(head, field_strength)}", highlight=False)
     console.print(f"field: {field_strength:g} T; the receiver is taken to have one gain for all files", highlight=False)
     for path in write_parameters(found, wished, output, parts[0]):
         console.print(f"wrote {path}", highlight=False, markup=False)
@@ -157,10 +159,9 @@ def _close(here: object, first: object) -> bool:
 def _field_strength(parts: list[Measurement], paths: list[Path]) -> float:
     fields = {part.raw.field_strength for part in parts}
     if None in fields or len({round(f, 3) for f in fields if f is not None}) != 1:
-        raise ValueError(
-            f"{', '.join(map(str, paths))}: maps need one known field strength, but the headers say {fields} T; add "
-            "systemFieldStrength_T to every header"
-        )
+        said = "; ".join(f"{path}: {part.raw.field_strength or '?'} T" for path, part in zip(paths, parts, strict=True))
+        remedy = "add systemFieldStrength_T to every header" if None in fields else "give files of one examination"
+        raise ValueError(f"maps need one known field strength, but the headers say {said}; {remedy}")
     return float(next(f for f in fields if f is not None))
 
 

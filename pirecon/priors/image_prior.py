@@ -48,6 +48,9 @@ class ImagePrior(nn.Module, ABC):
 
         Returns:
             Complex tensor of the shape of ``image``.
+
+        Raises:
+            ValueError: ``change`` returned another grid or other channels.
         """
         return self.improve(image, noise_level, lambda channels: channels)
 
@@ -65,7 +68,14 @@ class ImagePrior(nn.Module, ABC):
         scale = _scale(flat, noise)
         channels = extend(torch.stack((flat.real, flat.imag, noise), dim=1)) / scale[:, None]
         padding = [amount for n in reversed(grid) for amount in (0, -n % self.multiple)]
-        change = self.change(nn.functional.pad(channels, padding))
+        padded = nn.functional.pad(channels, padding)
+        change = self.change(padded)
+        expected = (len(padded), 2, *padded.shape[2:])
+        if change.shape != expected:
+            raise ValueError(
+                f"{type(self).__name__}.change returned the shape {tuple(change.shape)}, expected {expected}: real and "
+                "imaginary part of the change on the grid that it was given"
+            )
         for axis, n in enumerate(grid, start=2):
             change = change.narrow(axis, 0, n)
         change = change.movedim(1, -1).to(flat.real.dtype).contiguous()

@@ -15,6 +15,7 @@ from pirecon.quantitative.contrasts import Contrasts
 SHIPPED = Path(__file__).parent / "map_heads"
 FEATURES = 12
 LARGEST = 4.0  # of a feature: ln units
+TAUGHT = {"default": (0.05, 0.2)}  # B0 of the shipped heads, T
 
 
 class MapHead(nn.Module):
@@ -57,6 +58,12 @@ class MapHead(nn.Module):
             x = x + nn.functional.relu(layer(x))
         change: Tensor = self.tail(x)
         return change
+
+
+def taught_elsewhere(name: str, field_strength: float) -> str:
+    """What to say of a shipped head at a field that it was not taught at; empty where there is nothing to say."""
+    low, high = TAUGHT.get(name, (0.0, float("inf")))
+    return "" if low <= field_strength <= high else f", taught at {low:g} to {high:g} T only: compare without --head"
 
 
 def head_features(

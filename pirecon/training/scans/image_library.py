@@ -6,6 +6,8 @@ import hashlib
 import json
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -133,5 +135,17 @@ def _read_library(path: Path) -> np.ndarray:
 
 def in_parallel(make_one: Callable[[int], np.ndarray], count: int) -> Iterator[np.ndarray]:
     """``make_one(0 … count − 1)``, on all cores, in order; logs how far it is."""
-    with ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(initializer=_begin_worker, initargs=(os.getpid(),)) as pool:
         yield from told(pool.map(partial(make_one), range(count), chunksize=8), count, "images")
+
+
+def _begin_worker(parent: int) -> None:
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A worker waits for ever for a parent that was killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

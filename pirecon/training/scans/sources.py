@@ -26,12 +26,16 @@ SCANS = "pirecon/training/scans"
 
 
 def load_sources(images: ImageShares) -> list[Source]:
-    """Render or read the images of every source with a share; says which real volumes are absent."""
+    """Render or read the images of every source with a share; says which real volumes are absent.
+
+    Raises:
+        ValueError: an unknown source, or none that has images.
+    """
     wanted = images.volumes if images.shares.get("volumes", 0) > 0 else ()
     volumes = [Path(path) for path in wanted if Path(path).is_file()]
-    if len(volumes) < len(wanted):
+    if absent := [path for path in wanted if not Path(path).is_file()]:
         warnings.warn(
-            f"{len(wanted) - len(volumes)} of {len(wanted)} training volumes are absent: trained without them",
+            f"{len(absent)} of {len(wanted)} training volumes are absent: trained without {', '.join(absent)}",
             stacklevel=2,
         )
 
@@ -59,6 +63,11 @@ def load_sources(images: ImageShares) -> list[Source]:
         if share > 0 and (name != "volumes" or volumes):
             make, key = makers[name]
             sources.append(Source(name, load_library(name, make, Path(images.cache), key), share))
+    if not sources:
+        raise ValueError(
+            f"there is nothing to train on: shares are {images.shares}, and {len(volumes)} volumes were found"
+            + (f"; absent: {', '.join(absent)}" if absent else "")
+        )
     return sources
 
 

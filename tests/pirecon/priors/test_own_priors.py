@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import pirecon
-from pirecon.priors import PRIORS, apply_prior, build_prior
+from pirecon.priors import PRIORS, ImagePrior, apply_prior, build_prior
 from pirecon.training.config import read_config
 from pirecon.training.fit import fit
 from pirecon.unrolled import load_checkpoint
@@ -128,3 +128,15 @@ def test_a_missing_package_is_named_with_its_licence(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "bm3d", None)
     with pytest.raises(ImportError, match=r"needs the package bm3d.*non-commercial"):
         build_prior("bm3d", {})
+
+
+@pytest.mark.parametrize("cut", [(slice(None), slice(0, 1)), (..., slice(0, -1)), (..., slice(0, 1), slice(0, 1))])
+@pytest.mark.parametrize("grow", [0, 1])
+def test_a_change_of_another_shape_is_refused_by_name(cut: tuple[object, ...], grow: int) -> None:
+    class Careless(ImagePrior):
+        def change(self, channels: torch.Tensor) -> torch.Tensor:
+            whole = channels[:, :2]
+            return nn.functional.pad(whole, [grow] * 4) if grow else whole[cut]
+
+    with pytest.raises(ValueError, match=r"Careless.change returned the shape .*expected \(1, 2, 8, 9\)"):
+        apply_prior(Careless(), torch.ones(1, 8, 9, dtype=torch.complex64), torch.tensor(1.0))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -136,3 +139,42 @@ def threads(number: int) -> np.ndarray:
 @pytest.mark.usefixtures("two_threads")
 def test_rendering_processes_have_one_thread_each() -> None:
     assert list(in_parallel(threads, 2)) == [1, 1]
+
+
+def test_nothing_to_train_on_names_the_files_that_are_absent(tmp_path: Path) -> None:
+    images = ImageShares(volumes=(str(tmp_path / "nothere.nii.gz"),), shares={"volumes": 1.0}, cache=str(tmp_path))
+    with (
+        pytest.warns(UserWarning, match="trained without .*nothere"),
+        pytest.raises(ValueError, match=r"nothing to train on.*absent: .*nothere\.nii\.gz"),
+    ):
+        load_sources(images)
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "render.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from pirecon.training.scans.image_library import in_parallel\n"
+        "def make(number):\n"
+        "    Path(sys.argv[1], str(os.getpid())).touch()\n"
+        "    time.sleep(60 if number else 0)\n"
+        "if __name__ == '__main__':\n"
+        "    list(in_parallel(make, 20))\n"
+    )
+    seen = tmp_path / "workers"
+    seen.mkdir()
+    parent = subprocess.Popen([sys.executable, str(script), str(seen)])
+    try:
+        assert _soon(lambda: any(seen.iterdir()))
+    finally:
+        parent.kill()
+        parent.wait()
+    assert _soon(lambda: not any(Path("/proc", worker.name).exists() for worker in seen.iterdir()))
+
+
+def _soon(is_so: Callable[[], bool], *, seconds: int = 60) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not is_so():
+        time.sleep(0.2)
+    return is_so()

@@ -156,7 +156,8 @@ def test_the_command_writes_what_the_low_field_would_have_measured(tmp_path: Pat
     silent = sort_kspace(read_silent(tmp_path)).data
     noise = [float((sort_kspace(raw).data - part * silent).std()) for raw, part in ((before, 1.0), (found, r))]
     assert noise[1] == pytest.approx(noise[0], rel=0.07)
-    assert run("degrade", there, "-o", tmp_path / "again.h5", *options).exit_code == 0
+    again = ["--field", str(LOW), "--sequence", "spin-echo"]  # as `bloch simulate` spells it
+    assert run("degrade", there, "-o", tmp_path / "again.h5", *again).exit_code == 0
     np.testing.assert_array_equal(read_mrd(tmp_path / "again.h5").samples, found.samples)
 
 
@@ -177,6 +178,7 @@ def test_the_command_says_what_cannot_be(tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert said in str(done.exception)
     assert run("degrade", there, "-o", tmp_path / "low.dat", "--field", "0.1").exit_code == 2
+    assert run("degrade", there, "-o", low, "--field", "0.1", "--tissue", "csf").exit_code == 2  # whose relaxation?
     measured = there.read_bytes()
     (tmp_path / "link.h5").symlink_to(there)
     for itself in (there, tmp_path / "link.h5"):
