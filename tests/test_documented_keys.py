@@ -16,7 +16,7 @@ from pirecon.training.data import KINDS
 from pirecon.training.evaluation.benchmark import BenchmarkConfig, Case, Cells, read_benchmark, scan_case
 from pirecon.training.evaluation.held_out import HeldOut, HeldOutImages
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.training_data import TrainingData
 from pirecon.unrolled import Architecture
 

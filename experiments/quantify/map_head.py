@@ -24,7 +24,7 @@ from pirecon.quantitative.parameter_network import refine_maps
 from pirecon.training.regimes.bloch_consistency import BlochConsistency, contrasts_of_batch, map_distance
 from pirecon.training.scans.contrasts import ContrastRange, ContrastStream
 from pirecon.training.scans.image_library import SIZE
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.tissue_maps import load_anatomies, tissue_names
 
 SCANS = ScanRange(

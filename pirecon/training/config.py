@@ -9,7 +9,7 @@ from typing import Any
 from pirecon.priors.registry import nearest
 from pirecon.training.data import KINDS, Simulation, refuse_unused
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.training_data import TrainingData
 from pirecon.training.tables import build, paths_below, read_toml
 from pirecon.unrolled import Architecture

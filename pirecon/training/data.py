@@ -13,7 +13,7 @@ from pirecon.training.scans.guide import GuidedScans
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.played_stream import PlayedScans
 from pirecon.training.scans.recorded import RecordedScans
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.sources import load_sources
 from pirecon.training.scans.stream import ScanStream
 from pirecon.training.scans.training_data import StreamSettings, TrainingData

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.scans.protocols import protocol_tensors, random_protocols
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.simulation import (
-    ScanRange,
     bandlimited,
     object_level,
     random_coils,

@@ -8,7 +8,7 @@ from torch.utils.data import IterableDataset
 
 from pirecon.training.scans.contrasts import ContrastRange, ContrastStream
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.tissue_maps import load_anatomies
 from pirecon.training.scans.training_data import StreamSettings, TrainingData
 

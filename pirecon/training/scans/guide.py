@@ -17,7 +17,8 @@ from pirecon.priors.guide_alignment import moved
 from pirecon.training.scans.anatomy import brain_contrasts
 from pirecon.training.scans.image_library import SIZE, load_library, paired_slices
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import Rng, ScanRange, bandlimited, object_level, random_matrix
+from pirecon.training.scans.scan_range import ScanRange
+from pirecon.training.scans.simulation import Rng, bandlimited, object_level, random_matrix
 from pirecon.training.scans.sources import SCANS, anatomy_maker, load_sources
 from pirecon.training.scans.stream import ScanStream, Source, augment
 from pirecon.training.scans.training_data import StreamSettings, TrainingData

@@ -16,7 +16,8 @@ from torch import Tensor
 from pirecon.training.scans.course import told
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.played import COILS, play_scan
-from pirecon.training.scans.simulation import Rng, ScanRange, random_lines
+from pirecon.training.scans.scan_range import ScanRange
+from pirecon.training.scans.simulation import Rng, random_lines
 from pirecon.training.scans.training_data import BatchStream, StreamSettings, TrainingData
 from pirecon.training.scans.whole_cache import StoredArrays, code_digest, find_arrays, store_arrays
 

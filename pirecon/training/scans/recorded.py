@@ -18,7 +18,8 @@ from pirecon.encoding import CartesianSense
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.low_field import LowField, degrade_to_low_field, distort_along_readout, snr_factor
 from pirecon.training.scans.recorded_files import calibrated_slices, group_repetitions, list_files
-from pirecon.training.scans.simulation import Rng, ScanRange, random_lines
+from pirecon.training.scans.scan_range import ScanRange
+from pirecon.training.scans.simulation import Rng, random_lines
 from pirecon.training.scans.training_data import BatchStream, StreamSettings, TrainingData
 from pirecon.training.scans.whole_cache import StoredArrays
 

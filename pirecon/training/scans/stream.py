@@ -10,9 +10,9 @@ from torch import Tensor
 
 from pirecon.calibration import espirit
 from pirecon.encoding import CartesianSense
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.simulation import (
     Scan,
-    ScanRange,
     bandlimited,
     measure,
     modulate_lines,

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from pirecon.training.scans.image_shares import ImageShares
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.simulation import (
     Rng,
     Scan,
-    ScanRange,
     bandlimited,
     lose_samples,
     measure,

@@ -15,7 +15,7 @@ from pirecon.quantitative.parameter_network import refine_maps
 from pirecon.training.regimes.bloch_consistency import contrasts_of_batch
 from pirecon.training.scans.contrasts import ContrastRange, ContrastStream
 from pirecon.training.scans.image_library import SIZE
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.tissue_maps import two_tissues
 
 FIRST_HEAD = 70_000  # none of experiments/quantify

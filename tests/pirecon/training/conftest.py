@@ -17,7 +17,7 @@ from pirecon.training.config import Stage, TrainingConfig
 from pirecon.training.fit import fit
 from pirecon.training.regimes import REGIMES
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.unrolled import Architecture
 
 # A stranger's regime with a critic and a head of its own, which can kill the process, and a prior that breaks.

@@ -14,7 +14,7 @@ from pirecon.training.scans.guide import GuidedScans
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.played_stream import PlayedScans
 from pirecon.training.scans.recorded import RecordedScans
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.training_data import TrainingData
 from pirecon.training.scans.volumes import Volumes
 

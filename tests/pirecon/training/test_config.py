@@ -12,7 +12,7 @@ from pirecon.training.data import KINDS
 from pirecon.training.evaluation.benchmark import Case, Cells, scan_case
 from pirecon.training.evaluation.held_out import HeldOut
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.tables import differences
 
 WHOLE = """

@@ -23,7 +23,7 @@ def test_two_processes_share_one_network_and_one_of_them_writes(
         f"from pirecon.training import fit as module, processes\n"
         f"from pirecon.training.data import Simulation, build_stream\n"
         f"from pirecon.training.scans.image_shares import ImageShares\n"
-        f"from pirecon.training.scans.simulation import ScanRange\nfrom pirecon.unrolled import Architecture\n"
+        f"from pirecon.training.scans.scan_range import ScanRange\nfrom pirecon.unrolled import Architecture\n"
         f"saved = []\nreal = module.save_checkpoint\n"
         f"module.save_checkpoint = lambda path, *rest, **how: (saved.append(str(path)), real(path, *rest, **how))\n"
         f"config = {config!r}\n"

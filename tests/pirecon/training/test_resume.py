@@ -33,7 +33,7 @@ def test_killed_and_resumed_is_as_never_interrupted(tiny: TrainingConfig, toy: M
         f"import toy_of_a_stranger\nfrom pathlib import PosixPath\nfrom pirecon.training import resume\n"
         f"from pirecon.training.config import *\nfrom pirecon.training.data import Simulation\n"
         f"from pirecon.training.fit import fit\nfrom pirecon.training.scans.image_shares import ImageShares\n"
-        f"from pirecon.training.scans.simulation import ScanRange\nfrom pirecon.unrolled import Architecture\n"
+        f"from pirecon.training.scans.scan_range import ScanRange\nfrom pirecon.unrolled import Architecture\n"
         f"from pirecon.training.config import TrainingConfig, Validation\n"
         f"write = resume.write_resume_point\n"
         f"resume.write_resume_point = lambda t, path: write(t, path) if t.global_step == 3 else None\n"

@@ -12,7 +12,7 @@ from pirecon.encoding import CartesianSense
 from pirecon.methods import choose_method
 from pirecon.report.metrics import psnr
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.training_data import StreamSettings
 from pirecon.training.scans.volumes import Volumes, VolumeStream
 from pirecon.training.single_prior import OnStartImage

@@ -12,7 +12,7 @@ from torch import Tensor
 from pirecon.encoding import CartesianSense
 from pirecon.training.regimes import Regime
 from pirecon.training.scans.procedural import random_image
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.stream import ScanStream, Source
 from pirecon.unrolled import Architecture, UnrolledNetwork, build_network
 

@@ -19,7 +19,7 @@ from pirecon.training.regimes.bloch_consistency import (
 )
 from pirecon.training.regimes.regime import Batch
 from pirecon.training.scans.contrasts import ContrastRange, ContrastStream
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.tissue_maps import tissue_names
 from pirecon.unrolled import Architecture, build_network
 

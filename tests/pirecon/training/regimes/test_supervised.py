@@ -10,7 +10,7 @@ from pirecon.encoding import CartesianSense
 from pirecon.training.losses import LOSSES, build_loss
 from pirecon.training.regimes import build_regime
 from pirecon.training.scans.procedural import random_image
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.stream import ScanStream, Source
 from pirecon.unrolled import Architecture, UnrolledNetwork, build_network
 

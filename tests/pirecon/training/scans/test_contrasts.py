@@ -14,7 +14,7 @@ from bloch.tissue import tissue
 from pirecon.encoding import CartesianSense
 from pirecon.training.scans.contrasts import ContrastRange, ContrastStream, tissue_truth
 from pirecon.training.scans.protocols import KEYS, protocol_tensors, protocols_of, random_protocols
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.tissue_maps import TissueMaps, mixed_signal, tissue_names
 
 SCANS = ScanRange(snr=(20.0, 40.0), matrices=(32,), coils=(1, 3), super_resolution=(1.0, 2.0))

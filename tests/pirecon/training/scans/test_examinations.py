@@ -11,7 +11,7 @@ import torch
 from pirecon.encoding import CartesianSense
 from pirecon.training.regimes import build_regime
 from pirecon.training.scans.contrasts import ContrastRange, ContrastStream
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.tissue_maps import tissue_names
 from pirecon.unrolled import Architecture, build_network
 

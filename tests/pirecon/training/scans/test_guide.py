@@ -17,7 +17,7 @@ from pirecon.training.scans.anatomy import brain_contrasts
 from pirecon.training.scans.guide import GuidedScans, GuidedStream, guided_sources, redrawn
 from pirecon.training.scans.image_shares import ImageShares
 from pirecon.training.scans.procedural import random_image
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.stream import Source
 from pirecon.training.scans.training_data import StreamSettings
 from pirecon.unrolled import Architecture, build_network

@@ -13,7 +13,7 @@ from bloch.standard.sequences import Playing, sequence_for
 from pirecon.encoding import CartesianSense
 from pirecon.training.scans.played import QUIET, ideal_image, scan_and_truth
 from pirecon.training.scans.played_stream import PlayedScans, PlayedStream
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 
 N = 20
 

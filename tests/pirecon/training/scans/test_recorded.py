@@ -18,7 +18,7 @@ from pirecon.encoding import CartesianSense
 from pirecon.rawdata import read_mrd, sort_kspace
 from pirecon.training.scans.recorded import RecordedScans, RecordedStream
 from pirecon.training.scans.recorded_files import group_repetitions
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 
 N = 33, 30
 FULL = ScanRange(acceleration=(1.0, 1.0))

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pirecon.encoding import CartesianSense
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.simulation import (
-    ScanRange,
     bandlimited,
     random_coils,
     random_lines,

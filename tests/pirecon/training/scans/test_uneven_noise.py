@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pirecon.encoding import CartesianSense
-from pirecon.training.scans.simulation import ScanRange
+from pirecon.training.scans.scan_range import ScanRange
 from pirecon.training.scans.stream import ScanStream, Source
 from pirecon.training.scans.uneven_noise import line_window, noise_profile, window_lines
 

@@ -8,7 +8,8 @@ import torch
 
 from pirecon.encoding import CartesianSense
 from pirecon.training.scans.image_shares import ImageShares
-from pirecon.training.scans.simulation import ScanRange, random_coils, random_phase, smooth_between
+from pirecon.training.scans.scan_range import ScanRange
+from pirecon.training.scans.simulation import random_coils, random_phase, smooth_between
 from pirecon.training.scans.training_data import StreamSettings
 from pirecon.training.scans.volume_library import head_volumes, procedural_volume
 from pirecon.training.scans.volumes import Volumes, VolumeStream, random_encodings, random_part
