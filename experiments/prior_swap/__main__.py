@@ -37,14 +37,17 @@ def main() -> None:
         f"{len(results.cases)} scans, seed {benchmark.seed}; trainings with seeds {', '.join(map(str, SEEDS))}",
     )
     lines += ["*ms a slice*: 96 × 96, four coils, R = 2, one thread.", ""]
+    times = {f"{prior} {use}": milliseconds(networks[f"{prior} {use} {SEEDS[0]}"]) for prior in PRIORS for use in USES}
     for title, real in PARTS.items():
-        lines += [f"## {title}", "", *table(*rows(results, networks, real)), ""]
+        lines += [f"## {title}", "", *table(*rows(results, networks, times, real)), ""]
     figure(results, HERE / "psnr.png")
     lines += ["![PSNR of every prior in both uses](psnr.png)"]
     (HERE / "result.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def rows(results: Results, networks: dict[str, str], real: bool) -> tuple[list[str], list[list[str]]]:
+def rows(
+    results: Results, networks: dict[str, str], times: dict[str, float], real: bool
+) -> tuple[list[str], list[list[str]]]:
     """Header and rows of one part's table."""
     where = of_part(real)
     header = ["prior", "use", *(title for title, _ in METRICS.values()), "ms a slice", "parameters", "steps", "min"]
@@ -54,7 +57,7 @@ def rows(results: Results, networks: dict[str, str], real: bool) -> tuple[list[s
         scores = [with_error(score(results, names, m, where=where), digits) for m, (_, digits) in METRICS.items()]
         costs = [cost(networks[name]) for name in names]
         steps = "/".join(f"{c['steps']:.0f}" for c in costs)
-        time = f"{milliseconds(networks[names[0]]):.0f}"
+        time = f"{times[f'{prior} {use}']:.0f}"
         body.append([prior, use, *scores, time, f"{costs[0]['parameters']:,.0f}", steps, f"{costs[0]['minutes']:.1f}"])
     for method in ("cg-sense", "wavelet-oracle", "tv-oracle"):
         scores = [with_error(score(results, [method], m, where=where), digits) for m, (_, digits) in METRICS.items()]

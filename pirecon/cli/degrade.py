@@ -40,12 +40,12 @@ def degrade_command(
         raise typer.BadParameter(f"{output} must end in .h5", param_hint="--output")
     if tissue is not None and sequence is None:
         raise typer.BadParameter("is for --sequence, which is absent: no relaxation counts", param_hint="--tissue")
-    tissue = tissue or "white_matter"
-    given = {} if crossover_field is None else {"crossover_field": crossover_field}
+    given = {"tissue": tissue, "crossover_field": crossover_field}
+    given = {key: value for key, value in given.items() if value is not None}
     name = None if sequence is None else sequence.replace("-", "_")
     with notes(console):
-        change = LowField(field, tissue=tissue, bandwidth_ratio=bandwidth_ratio, **given)
+        change = LowField(field, bandwidth_ratio=bandwidth_ratio, **given)  # type: ignore[arg-type]
         factor = degrade_file(read_raw(raw), output, change, sequence=name, seed=seed)
-    relaxation = "without any change by relaxation" if sequence is None else f"for {tissue} in {sequence}"
+    relaxation = "without any change by relaxation" if sequence is None else f"for {change.tissue} in {sequence}"
     console.print(f"SNR is {factor:.3g} times that of {raw}, {relaxation}", highlight=False, markup=False)
     console.print(f"wrote {output}", highlight=False, markup=False)

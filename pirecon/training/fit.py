@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -111,8 +110,9 @@ def first_network(config: TrainingConfig) -> UnrolledNetwork:
     weights, wanted = source.state_dict(), network.state_dict()
     fits = {name: w for name, w in weights.items() if name in wanted and w.shape == wanted[name].shape}
     if any(name.startswith("priors.") and name not in fits for name in wanted | weights):
-        # Of prior and prior_options; scheme and iterations may differ.
-        found = [line for line in differences(asdict(card.architecture), asdict(config.network)) if line[:5] == "prior"]
+        both = (card.architecture, config.network)  # whose scheme and iterations may differ
+        before, after = ({"prior": a.prior, "prior_options": a.prior_options} for a in both)
+        found = differences(before, after)
         if n_before > len(network.priors):
             found.append(f"n_priors: {n_before} → {len(network.priors)}")
         raise ConfigError(

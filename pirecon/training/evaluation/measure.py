@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-import pirecon
 from pirecon.algebra.fft import centred_fft, centred_ifft, crop_or_pad_centre
 from pirecon.classical import l1_wavelet, total_variation
 from pirecon.classical.total_variation import DEFAULT_STRENGTH as TV_STRENGTH
@@ -25,12 +23,16 @@ from pirecon.report.metrics import ImageMetrics, image_metrics
 from pirecon.training.evaluation.benchmark import Case, scan_case
 from pirecon.training.evaluation.oracle import tune_strength
 from pirecon.training.scans.simulation import Scan
+from pirecon.training.scans.whole_cache import code_digest
 from pirecon.unrolled import UnrolledNetwork, load_checkpoint
 from pirecon.unrolled.checkpoint import find_checkpoint
 
 TUNED = {"wavelet-oracle": (l1_wavelet, WAVELET_STRENGTH), "tv-oracle": (total_variation, TV_STRENGTH)}
-LEARNED_CODE = ("algebra", "encoding", "priors", "report/metrics.py", "unrolled")
-CLASSICAL_CODE = ("algebra", "classical", "encoding", "report/metrics.py")
+LEARNED_CODE = (
+    *("pirecon/algebra", "pirecon/encoding", "pirecon/priors"),
+    *("pirecon/report/metrics.py", "pirecon/unrolled"),
+)
+CLASSICAL_CODE = ("pirecon/algebra", "pirecon/classical", "pirecon/encoding", "pirecon/report/metrics.py")
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def _interpolated(solve: Callable[..., Tensor], scan: Scan, E: CartesianSense) -
 def method_digest(method: str, networks: dict[str, str]) -> str:
     """Changes with the code that a method runs, and for a network with its weights."""
     if method in networks:
-        return _code_digest(LEARNED_CODE)[:12] + weights_digest(networks[method])[:12]
-    return _code_digest(CLASSICAL_CODE)[:12]
+        return code_digest(*LEARNED_CODE)[:12] + weights_digest(networks[method])[:12]
+    return code_digest(*CLASSICAL_CODE)[:12]
 
 
 def weights_digest(checkpoint: str) -> str:
@@ -163,21 +165,6 @@ def _load_once(checkpoint: str, _modified: int) -> tuple[UnrolledNetwork, str]:
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
     return network, digest.hexdigest()
-
-
-@lru_cache
-def _code_digest(stations: tuple[str, ...]) -> str:
-    """SHA-256 of the code of some stations and files, without comments and docstrings."""
-    digest = hashlib.sha256()
-    for station in stations:
-        place = Path(pirecon.__file__).parent / station
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
-                    node.body = node.body[1:]
-            digest.update(ast.dump(tree).encode())
-    return digest.hexdigest()
 
 
 def _digest(scan: Scan) -> str:

@@ -71,7 +71,7 @@ def degrade_file(
 def _relaxation(raw: RawData, B0: float, change: LowField, sequence: str) -> float:
     names = get_args(SequenceName)
     if sequence not in names:
-        raise ValueError(f"there is no sequence {sequence!r}; {nearest(sequence, list(names), 'known are')}")
+        raise ValueError(f"there is no sequence {sequence!r}; {nearest(sequence, names, 'known are')}")
     times = (raw.echo_time, raw.repetition_time)
     if None in times:
         raise ValueError(f"{raw.path} states no TE or no TR, which the signal of {sequence} needs; leave sequence out")
